@@ -1,0 +1,2 @@
+//! The flashrtl command line.
+fn main() {}
