@@ -1,0 +1,95 @@
+//! e^x for x ≤ 0: multiply by log2(e), shift by the integer part, 2^fraction from a piecewise-linear table.
+//!
+//! The widths and the table are those of [`numerics::exp::ExpSpec`].
+
+use crate::float::{Range, Raw, constant, policy_suffix, round_pack, to_magnitude, unpack};
+use crate::operator::{Case, Operator, Params, float};
+use crate::pwl;
+use hdl::{Kind, ModuleBuilder, Outputs, Signal, Type};
+use numerics::{ExpSpec, Policy};
+
+/// An exponential unit.
+#[derive(Clone, Copy, Debug)]
+pub struct Exp {
+    /// Formats, widths and table.
+    pub spec: ExpSpec,
+    /// Rounding and edges.
+    pub policy: Policy,
+}
+
+impl Exp {
+    /// Name of the module kind.
+    pub fn kind_name(&self) -> String {
+        let (input, output) = (self.spec.input.name(), self.spec.output.name());
+        let formats = if input == output { input } else { format!("{input}_{output}") };
+        format!("exp_pwl{}_{formats}{}", self.spec.segments, policy_suffix(&self.policy))
+    }
+
+    /// e^x as an instance.
+    pub fn call<'b>(&self, b: &'b ModuleBuilder, instance: &str, x: Signal<'b>) -> Signal<'b> {
+        let kind = Kind { name: &self.kind_name(), doc: "y = e^x for x <= 0, y = 1 for x >= 0" };
+        b.call(instance, kind, &[("x", x)], |m, x| self.body(m, x[0]))[0]
+    }
+
+    pub(crate) fn body<'m>(&self, m: &'m ModuleBuilder, x: Signal<'m>) -> Outputs<'m> {
+        let spec = &self.spec;
+        let x = unpack(spec.input, x, "x");
+        let mag = to_magnitude(spec.input, x, spec.in_int(), spec.in_frac);
+        let rounded = (mag.kept + mag.guard).saturate(spec.in_bits()).named("magnitude");
+        let limited = mag.over.mux(m.lit((1 << spec.in_bits()) - 1, spec.in_bits()), rounded);
+        let argument = x.sign.mux(limited, m.zero(limited.ty())).named("argument");
+
+        let log2e = m.lit(spec.log2e() as u64, hdl::value_width(spec.log2e() as u64));
+        let half = m.lit(1 << (spec.t_shift() - 1), spec.t_shift());
+        let scaled = ((argument * log2e) + half).shr_const(spec.t_shift());
+        let t = scaled.low(spec.t_int() + spec.t_frac).named("base2_argument");
+        let frac = t.low(spec.t_frac).named("frac");
+        let integer = (t.shr_const(spec.t_frac) + frac.reduce_or()).named("integer");
+        let complement = (-frac).low(spec.t_frac).named("complement");
+
+        let table = spec.tables();
+        assert!(pwl::largest(&table) >> table.y_frac() == 1, "2^F stays in [1, 2)");
+        let y = pwl::evaluate(m, &table, complement).low(table.y_frac() + 1).named("power");
+        let exp = constant(m, spec.output.bias()) - integer.to_signed();
+        let zero = m.lit(0, 1);
+        let raw = Raw { sign: zero, exp: exp.named("exp"), sig: y, zero };
+        vec![("y", round_pack(spec.output, &self.policy, raw, Range::NO_OVERFLOW))]
+    }
+}
+
+/// The registry entry.
+pub(crate) struct ExpUnit;
+
+impl ExpUnit {
+    fn unit(&self, p: &Params) -> Exp {
+        let spec = ExpSpec { segments: p.segments, ..ExpSpec::new(p.format, p.result) };
+        Exp { spec, policy: p.policy }
+    }
+}
+
+impl Operator for ExpUnit {
+    fn name(&self) -> &'static str {
+        "exp"
+    }
+    fn summary(&self) -> &'static str {
+        "y = e^x for x <= 0, 1 for x >= 0. Base change, shift by the integer part, piecewise-linear 2^fraction."
+    }
+    fn options(&self) -> &'static [&'static str] {
+        &["result", "segments"]
+    }
+    fn check(&self, p: &Params) -> Result<(), String> {
+        self.unit(p).spec.check()
+    }
+    fn kind_name(&self, p: &Params) -> String {
+        self.unit(p).kind_name()
+    }
+    fn inputs(&self, p: &Params) -> Vec<(&'static str, Type)> {
+        vec![("x", float(p))]
+    }
+    fn build<'b>(&self, b: &'b ModuleBuilder, p: &Params, x: &[Signal<'b>]) -> Outputs<'b> {
+        self.unit(p).body(b, x[0])
+    }
+    fn reference(&self, p: &Params, c: &Case) -> Vec<u64> {
+        vec![self.unit(p).spec.compute(&p.policy, c[0][0])]
+    }
+}

@@ -1,0 +1,213 @@
+//! Conversions between floats and two's complement fixed point.
+
+use crate::float::{Range, Raw, constant, normalize, policy_suffix, round_pack, to_magnitude, unpack};
+use crate::operator::{Case, Operator, Params, float};
+use hdl::{Kind, ModuleBuilder, Outputs, Signal, Type};
+use numerics::stratified::Stratified;
+use numerics::{FixRound, Format, Policy, scalar};
+
+/// Float to signed fixed point, saturating.
+#[derive(Clone, Copy, Debug)]
+pub struct FpToFixed {
+    /// Format of the operand.
+    pub format: Format,
+    /// Integer bits of the result, its sign included.
+    pub int_bits: u32,
+    /// Fraction bits of the result.
+    pub frac_bits: u32,
+    /// How bits below are removed.
+    pub rounding: FixRound,
+}
+
+impl FpToFixed {
+    /// Width of the result.
+    pub fn width(&self) -> u32 {
+        self.int_bits + self.frac_bits
+    }
+
+    /// Name of the module kind.
+    pub fn kind_name(&self) -> String {
+        let floor = if self.rounding == FixRound::Floor { "_floor" } else { "" };
+        format!("fp_to_fixed_{}_q{}_{}{floor}", self.format.name(), self.int_bits, self.frac_bits)
+    }
+
+    /// `x` in fixed point as an instance.
+    pub fn call<'b>(&self, b: &'b ModuleBuilder, instance: &str, x: Signal<'b>) -> Signal<'b> {
+        let kind = Kind { name: &self.kind_name(), doc: "y = x in fixed point, saturated" };
+        b.call(instance, kind, &[("x", x)], |m, x| self.body(m, x[0]))[0]
+    }
+
+    pub(crate) fn body<'m>(&self, m: &'m ModuleBuilder, x: Signal<'m>) -> Outputs<'m> {
+        vec![("y", to_fixed(m, self, x))]
+    }
+}
+
+/// The conversion as logic of the calling module.
+///
+/// Rounding is on the signed value: half-up takes a negative tie towards zero, floor takes any negative rest away
+/// from it.
+pub(crate) fn to_fixed<'m>(m: &'m ModuleBuilder, spec: &FpToFixed, x: Signal<'m>) -> Signal<'m> {
+    let x = unpack(spec.format, x, "x");
+    let width = spec.width();
+    let mag = to_magnitude(spec.format, x, spec.int_bits - 1, spec.frac_bits);
+    let below = mag.guard | mag.sticky;
+    let increment = match spec.rounding {
+        FixRound::HalfUp => mag.guard & (!x.sign | mag.sticky),
+        FixRound::Floor => x.sign & below,
+    };
+    let rounded = (mag.kept + increment.named("round_up")).named("magnitude");
+    let limit = m.lit(1 << (width - 1), width);
+    let magnitude = mag.over.mux(limit, rounded);
+    let negative = (-magnitude).truncate(width);
+    let positive = magnitude.msb().mux(m.lit((1 << (width - 1)) - 1, width), magnitude).reinterpret(true);
+    x.sign.mux(negative, positive)
+}
+
+/// Signed fixed point to float.
+#[derive(Clone, Copy, Debug)]
+pub struct FixedToFp {
+    /// Width of the operand.
+    pub width: u32,
+    /// Fraction bits of the operand.
+    pub frac_bits: u32,
+    /// Format of the result.
+    pub format: Format,
+    /// Rounding and edges.
+    pub policy: Policy,
+}
+
+impl FixedToFp {
+    /// Type of the operand.
+    pub fn input(&self) -> Type {
+        Type::signed(self.width)
+    }
+
+    /// Name of the module kind.
+    pub fn kind_name(&self) -> String {
+        let int = self.width - self.frac_bits;
+        format!("fixed_to_fp_q{int}_{}_{}{}", self.frac_bits, self.format.name(), policy_suffix(&self.policy))
+    }
+
+    /// `x` as a float, as an instance.
+    pub fn call<'b>(&self, b: &'b ModuleBuilder, instance: &str, x: Signal<'b>) -> Signal<'b> {
+        let kind = Kind { name: &self.kind_name(), doc: "y = round(x) from fixed point" };
+        b.call(instance, kind, &[("x", x)], |m, x| self.body(m, x[0]))[0]
+    }
+
+    pub(crate) fn body<'m>(&self, m: &'m ModuleBuilder, x: Signal<'m>) -> Outputs<'m> {
+        let sign = x.msb().named("sign");
+        let magnitude = sign.mux((-x).low(self.width), x.reinterpret(false)).named("magnitude");
+        let (sig, leading_zeros) = normalize(magnitude);
+        let top = self.format.bias() + i64::from(self.width) - 1 - i64::from(self.frac_bits);
+        let exp = (constant(m, top) - leading_zeros.to_signed()).named("exp");
+        let zero = magnitude.is_zero();
+        let raw = Raw { sign, exp, sig, zero };
+        vec![("y", round_pack(self.format, &self.policy, raw, Range::ANY))]
+    }
+}
+
+/// The registry entry.
+pub(crate) struct ToFixedUnit;
+
+impl ToFixedUnit {
+    fn unit(&self, p: &Params) -> FpToFixed {
+        let (int_bits, frac_bits) = (p.int_bits, p.frac_bits);
+        FpToFixed { format: p.format, int_bits, frac_bits, rounding: FixRound::HalfUp }
+    }
+}
+
+impl Operator for ToFixedUnit {
+    fn name(&self) -> &'static str {
+        "fp-to-fixed"
+    }
+    fn summary(&self) -> &'static str {
+        "y = x as a two's complement number. Rounded half up, saturated."
+    }
+    fn options(&self) -> &'static [&'static str] {
+        &["int_bits", "frac_bits"]
+    }
+    fn defaults(&self, p: Params) -> Params {
+        Params { frac_bits: 8, ..p }
+    }
+    fn check(&self, p: &Params) -> Result<(), String> {
+        check_fixed(p)
+    }
+    fn kind_name(&self, p: &Params) -> String {
+        self.unit(p).kind_name()
+    }
+    fn inputs(&self, p: &Params) -> Vec<(&'static str, Type)> {
+        vec![("x", float(p))]
+    }
+    fn build<'b>(&self, b: &'b ModuleBuilder, p: &Params, x: &[Signal<'b>]) -> Outputs<'b> {
+        self.unit(p).body(b, x[0])
+    }
+    fn reference(&self, p: &Params, c: &Case) -> Vec<u64> {
+        let width = p.int_bits + p.frac_bits;
+        let y = scalar::to_fixed(p.format, c[0][0], p.frac_bits, width, true, FixRound::HalfUp);
+        vec![y as u64 & (u64::MAX >> (64 - width))]
+    }
+}
+
+fn check_fixed(p: &Params) -> Result<(), String> {
+    let width = p.int_bits + p.frac_bits;
+    if !(2..=32).contains(&width) || p.int_bits < 2 {
+        let (i, f) = (p.int_bits, p.frac_bits);
+        return Err(format!(
+            "int_bits = {i}, frac_bits = {f}: int_bits must be at least 2 and both together at most 32"
+        ));
+    }
+    Ok(())
+}
+
+/// The registry entry.
+pub(crate) struct FromFixedUnit;
+
+impl FromFixedUnit {
+    fn unit(&self, p: &Params) -> FixedToFp {
+        FixedToFp {
+            width: p.int_bits + p.frac_bits,
+            frac_bits: p.frac_bits,
+            format: p.format,
+            policy: p.policy,
+        }
+    }
+}
+
+impl Operator for FromFixedUnit {
+    fn name(&self) -> &'static str {
+        "fixed-to-fp"
+    }
+    fn summary(&self) -> &'static str {
+        "y = x from two's complement fixed point. Normalised and rounded once."
+    }
+    fn options(&self) -> &'static [&'static str] {
+        &["int_bits", "frac_bits"]
+    }
+    fn defaults(&self, p: Params) -> Params {
+        Params { frac_bits: 8, ..p }
+    }
+    fn check(&self, p: &Params) -> Result<(), String> {
+        check_fixed(p)
+    }
+    fn kind_name(&self, p: &Params) -> String {
+        self.unit(p).kind_name()
+    }
+    fn inputs(&self, p: &Params) -> Vec<(&'static str, Type)> {
+        vec![("x", self.unit(p).input())]
+    }
+    fn build<'b>(&self, b: &'b ModuleBuilder, p: &Params, x: &[Signal<'b>]) -> Outputs<'b> {
+        self.unit(p).body(b, x[0])
+    }
+    fn reference(&self, p: &Params, c: &Case) -> Vec<u64> {
+        let width = p.int_bits + p.frac_bits;
+        let value = (c[0][0] << (64 - width)) as i64 >> (64 - width);
+        vec![scalar::from_fixed(p.format, &p.policy, value, p.frac_bits)]
+    }
+    fn case(&self, p: &Params, random: &mut Stratified) -> Case {
+        let width = p.int_bits + p.frac_bits;
+        let rng = random.rng();
+        let keep = rng.below(u64::from(width)) as u32;
+        let pattern = (rng.bits() as i64 >> (63 - keep)) as u64; // every magnitude equally often, both signs
+        vec![vec![pattern & (u64::MAX >> (64 - width))]]
+    }
+}

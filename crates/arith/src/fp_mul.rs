@@ -1,0 +1,89 @@
+//! Floating-point multiplication, one rounding; operands and result may differ in format.
+//!
+//! ```text
+//! sig(a)·sig(b) in [1, 4): one conditional shift normalises;  exp = exp(a) + exp(b) - biases + bias(result)
+//! ```
+
+use crate::float::{Range, Raw, constant, policy_suffix, round_pack, unpack};
+use crate::operator::{Case, Operator, Params, float};
+use hdl::{Kind, ModuleBuilder, Outputs, Signal, Type};
+use numerics::{Format, Policy, scalar};
+
+/// A multiplier.
+#[derive(Clone, Copy, Debug)]
+pub struct FpMul {
+    /// Format of `a`.
+    pub a: Format,
+    /// Format of `b`.
+    pub b: Format,
+    /// Format of the product.
+    pub result: Format,
+    /// Rounding and edges.
+    pub policy: Policy,
+}
+
+impl FpMul {
+    /// A multiplier with one format throughout.
+    pub fn uniform(format: Format, policy: Policy) -> Self {
+        FpMul { a: format, b: format, result: format, policy }
+    }
+
+    /// Name of the module kind.
+    pub fn kind_name(&self) -> String {
+        let [a, b, r] = [self.a, self.b, self.result].map(|f| f.name());
+        let suffix = policy_suffix(&self.policy);
+        if a == b && b == r { format!("fp_mul_{a}{suffix}") } else { format!("fp_mul_{a}_{b}_{r}{suffix}") }
+    }
+
+    /// `a · c` as an instance.
+    pub fn call<'b>(&self, b: &'b ModuleBuilder, instance: &str, a: Signal<'b>, c: Signal<'b>) -> Signal<'b> {
+        let kind = Kind { name: &self.kind_name(), doc: "y = round(a * b)" };
+        b.call(instance, kind, &[("a", a), ("b", c)], |m, x| self.body(m, x[0], x[1]))[0]
+    }
+
+    pub(crate) fn body<'m>(&self, m: &'m ModuleBuilder, a: Signal<'m>, c: Signal<'m>) -> Outputs<'m> {
+        let (a, c) = (unpack(self.a, a, "a"), unpack(self.b, c, "b"));
+        let product = (a.sig * c.sig).named("product");
+        let carry = product.msb().named("carry");
+        let w = product.width();
+        let sig = carry.mux(product, product.low(w - 1).shl_const(1)).named("normalized");
+        let rebias = constant(m, self.result.bias() - self.a.bias() - self.b.bias());
+        let exp = (a.exp + c.exp).to_signed() + carry.to_signed() + rebias;
+        let zero = !(a.nonzero & c.nonzero);
+        let raw = Raw { sign: a.sign ^ c.sign, exp: exp.named("exp"), sig, zero: zero.named("zero") };
+        vec![("y", round_pack(self.result, &self.policy, raw, Range::ANY))]
+    }
+}
+
+/// The registry entry.
+pub(crate) struct MulUnit;
+
+impl MulUnit {
+    fn unit(&self, p: &Params) -> FpMul {
+        FpMul { a: p.format, b: p.format, result: p.result, policy: p.policy }
+    }
+}
+
+impl Operator for MulUnit {
+    fn name(&self) -> &'static str {
+        "fp-mul"
+    }
+    fn summary(&self) -> &'static str {
+        "y = a * b in floating point. Exact significand product, one conditional normalising shift, one rounding."
+    }
+    fn options(&self) -> &'static [&'static str] {
+        &["result"]
+    }
+    fn kind_name(&self, p: &Params) -> String {
+        self.unit(p).kind_name()
+    }
+    fn inputs(&self, p: &Params) -> Vec<(&'static str, Type)> {
+        vec![("a", float(p)), ("b", float(p))]
+    }
+    fn build<'b>(&self, b: &'b ModuleBuilder, p: &Params, x: &[Signal<'b>]) -> Outputs<'b> {
+        self.unit(p).body(b, x[0], x[1])
+    }
+    fn reference(&self, p: &Params, c: &Case) -> Vec<u64> {
+        vec![scalar::mul(p.format, p.format, p.result, &p.policy, c[0][0], c[1][0])]
+    }
+}

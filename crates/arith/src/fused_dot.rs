@@ -1,0 +1,192 @@
+//! Fused dot product: exact products, aligned to the largest exponent, summed as integers, rounded once.
+//!
+//! The widths and the bit picture are those of [`numerics::dot`].
+
+use crate::float::{Range, Raw, clamp_amount, constant, normalize, policy_suffix, round_pack, unpack};
+use crate::operator::{Case, Operator, Params, float};
+use crate::reduce;
+use hdl::{Kind, ModuleBuilder, Outputs, Signal, Type, each};
+use numerics::stratified::Stratified;
+use numerics::{DotSpec, Policy, dot};
+
+/// A dot-product unit.
+#[derive(Clone, Copy, Debug)]
+pub struct FusedDot {
+    /// Formats, window and scale.
+    pub spec: DotSpec,
+    /// Elements of each vector.
+    pub length: u32,
+    /// Rounding and edges of the one rounding.
+    pub policy: Policy,
+}
+
+impl FusedDot {
+    /// Name of the module kind.
+    pub fn kind_name(&self) -> String {
+        let spec = &self.spec;
+        let (operand, result) = (spec.operand.name(), spec.result.name());
+        let formats = if operand == result { operand } else { format!("{operand}_{result}") };
+        let scale = spec.scale.map_or(String::new(), |s| format!("_scale_{}", s.name()));
+        let suffix = policy_suffix(&self.policy);
+        format!("fused_dot_{formats}_n{}_w{}{scale}{suffix}", self.length, spec.align_bits)
+    }
+
+    /// `round(scale · Σ a_i·c_i)` as an instance; `scale` if and only if the specification has one.
+    pub fn call<'b>(
+        &self,
+        b: &'b ModuleBuilder,
+        instance: &str,
+        a: Signal<'b>,
+        c: Signal<'b>,
+        scale: Option<Signal<'b>>,
+    ) -> Signal<'b> {
+        let name = self.kind_name();
+        let doc =
+            if scale.is_some() { "y = round(scale * sum a_i * b_i)" } else { "y = round(sum a_i * b_i)" };
+        let mut inputs = vec![("a", a), ("b", c)];
+        inputs.extend(scale.map(|s| ("scale", s)));
+        b.call(instance, Kind { name: &name, doc }, &inputs, |m, x| {
+            self.body(m, x[0], x[1], x.get(2).copied())
+        })[0]
+    }
+
+    pub(crate) fn body<'m>(
+        &self,
+        m: &'m ModuleBuilder,
+        a: Signal<'m>,
+        c: Signal<'m>,
+        scale: Option<Signal<'m>>,
+    ) -> Outputs<'m> {
+        assert_eq!(self.spec.scale.is_some(), scale.is_some(), "scale and its format go together");
+        let scale = scale.map(|s| m.stable(s));
+        let terms = self.terms(m, a, c);
+        let (product, exp, sign) = (terms[0], terms[1], terms[2]);
+        let max_exp = reduce::max(m, "max_exp", exp).named("max_exp");
+        let aligned = self.align(m, product, exp, sign, max_exp);
+        let sum = reduce::sum(m, "sum", aligned).named("sum");
+        self.finish(m, sum, max_exp, scale)
+    }
+
+    /// Per element: significand product, sum of the exponent fields (0 for a zero product), sign.
+    fn terms<'m>(&self, m: &'m ModuleBuilder, a: Signal<'m>, c: Signal<'m>) -> Vec<Signal<'m>> {
+        let format = self.spec.operand;
+        let name = format!("dot_term_{}", format.name());
+        let kind = Kind { name: &name, doc: "exact product of two significands, sum of their exponents" };
+        m.call_array("term", self.length, kind, &[("a", each(a)), ("b", each(c))], |m, x| {
+            let (a, c) = (unpack(format, x[0], "a"), unpack(format, x[1], "b"));
+            let nonzero = (a.nonzero & c.nonzero).named("nonzero");
+            let sig = nonzero.mux(a.sig, m.zero(a.sig.ty())).named("gated_sig");
+            let exp = a.exp + c.exp;
+            let exp = nonzero.mux(exp, m.zero(exp.ty()));
+            vec![("product", sig * c.sig), ("exp", exp), ("sign", a.sign ^ c.sign)]
+        })
+    }
+
+    /// Per element: the product in the window below the largest exponent, signed.
+    fn align<'m>(
+        &self,
+        m: &'m ModuleBuilder,
+        product: Signal<'m>,
+        exp: Signal<'m>,
+        sign: Signal<'m>,
+        max_exp: Signal<'m>,
+    ) -> Signal<'m> {
+        let window = self.spec.align_bits;
+        let headroom = window - self.spec.product_bits();
+        let name = format!("dot_align_{}_w{window}", self.spec.operand.name());
+        let kind = Kind { name: &name, doc: "term = +-(product << headroom) >> (max_exp - exp)" };
+        let inputs = [
+            ("product", each(product)),
+            ("exp", each(exp)),
+            ("sign", each(sign)),
+            ("max_exp", max_exp.into()),
+        ];
+        m.call_array("align", self.length, kind, &inputs, |_, x| {
+            let amount =
+                clamp_amount((x[3] - x[1]).named("distance"), u64::from(window)).named("shift_amount");
+            let magnitude = x[0].shl_const(headroom).shr(amount).named("magnitude");
+            vec![("term", x[2].mux(-magnitude, magnitude.to_signed()))]
+        })[0]
+    }
+
+    /// Sign and magnitude, normalisation, scale, rounding.
+    fn finish<'m>(
+        &self,
+        m: &'m ModuleBuilder,
+        sum: Signal<'m>,
+        max_exp: Signal<'m>,
+        scale: Option<Signal<'m>>,
+    ) -> Outputs<'m> {
+        let (operand, result) = (self.spec.operand, self.spec.result);
+        let sign = sum.msb().named("sum_sign");
+        let width = sum.width() - 1;
+        let magnitude = sign.mux((-sum).low(width), sum.low(width)).named("magnitude");
+        let zero = magnitude.is_zero().named("sum_is_zero");
+        let (sig, leading_zeros) = normalize(magnitude);
+        let growth = i64::from(width) - i64::from(self.spec.align_bits);
+        let offset = result.bias() - 2 * operand.bias() + 1 + growth;
+        let exp = max_exp.to_signed() - leading_zeros.to_signed() + constant(m, offset);
+        let raw = match scale {
+            None => Raw { sign: !zero & sign, exp: exp.named("exp"), sig, zero },
+            Some(scale) => self.scaled(m, scale, Raw { sign: !zero & sign, exp, sig, zero }),
+        };
+        vec![("y", round_pack(result, &self.policy, raw, Range::ANY))]
+    }
+
+    fn scaled<'m>(&self, m: &'m ModuleBuilder, scale: Signal<'m>, sum: Raw<'m>) -> Raw<'m> {
+        let format = self.spec.scale.expect("a scale has a format");
+        let scale = unpack(format, scale, "scale");
+        let product = (sum.sig * scale.sig).named("scaled_product");
+        let carry = product.msb().named("scaled_carry");
+        let w = product.width();
+        let sig = carry.mux(product, product.low(w - 1).shl_const(1)).named("scaled_sig");
+        let exp = sum.exp + scale.exp.to_signed() + carry.to_signed() - constant(m, format.bias());
+        let sign = (sum.sign ^ (scale.sign & !sum.zero)).named("scaled_sign");
+        Raw { sign, exp: exp.named("exp"), sig, zero: sum.zero | !scale.nonzero }
+    }
+}
+
+/// The registry entry.
+pub(crate) struct DotUnit;
+
+impl DotUnit {
+    fn unit(&self, p: &Params) -> FusedDot {
+        let spec = DotSpec { result: p.result, ..DotSpec::new(p.format, p.format) };
+        FusedDot { spec, length: p.length, policy: p.policy }
+    }
+}
+
+impl Operator for DotUnit {
+    fn name(&self) -> &'static str {
+        "fused-dot"
+    }
+    fn summary(&self) -> &'static str {
+        "y = sum of a_i * b_i, rounded once. Exact products are aligned to the largest exponent and summed as integers."
+    }
+    fn options(&self) -> &'static [&'static str] {
+        &["result", "length"]
+    }
+    fn check(&self, p: &Params) -> Result<(), String> {
+        if !(1..=256).contains(&p.length) {
+            return Err(format!("length = {}: must be 1 to 256", p.length));
+        }
+        self.unit(p).spec.check(p.length as usize)
+    }
+    fn kind_name(&self, p: &Params) -> String {
+        self.unit(p).kind_name()
+    }
+    fn inputs(&self, p: &Params) -> Vec<(&'static str, Type)> {
+        let row = float(p).times(p.length);
+        vec![("a", row), ("b", row)]
+    }
+    fn build<'b>(&self, b: &'b ModuleBuilder, p: &Params, x: &[Signal<'b>]) -> Outputs<'b> {
+        self.unit(p).body(b, x[0], x[1], None)
+    }
+    fn reference(&self, p: &Params, c: &Case) -> Vec<u64> {
+        vec![dot::dot(&self.unit(p).spec, &p.policy, &c[0], &c[1], None)]
+    }
+    fn case(&self, p: &Params, random: &mut Stratified) -> Case {
+        let (a, b) = random.vectors(p.length as usize);
+        vec![a, b]
+    }
+}

@@ -1,0 +1,81 @@
+//! What every operator tells the tool about itself, so that it can be generated and tested as a unit.
+
+use hdl::{ModuleBuilder, Outputs, Signal, Type};
+use numerics::stratified::Stratified;
+use numerics::{Format, Policy};
+
+/// Parameters of a unit; each operator uses those it lists in [`Operator::options`] and `format`.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Params {
+    /// Format of the operands.
+    pub format: Format,
+    /// Format of the result.
+    pub result: Format,
+    /// Rounding and edges.
+    pub policy: Policy,
+    /// Fraction bits: of the power of two (exp-mul), of the fixed-point side (conversions).
+    pub frac_bits: u32,
+    /// Integer bits, sign included, of the fixed-point side.
+    pub int_bits: u32,
+    /// Elements of a vector.
+    pub length: u32,
+    /// Segments of a piecewise-linear table.
+    pub segments: u32,
+}
+
+impl Params {
+    /// The operator's defaults for one format.
+    pub fn new(operator: &dyn Operator, format: Format) -> Params {
+        let base = Params {
+            format,
+            result: format,
+            policy: Policy::default(),
+            frac_bits: 0,
+            int_bits: 8,
+            length: 8,
+            segments: 8,
+        };
+        operator.defaults(base)
+    }
+}
+
+/// One operand list of a unit: per input port the elements of its bundle, as bit patterns.
+pub type Case = Vec<Vec<u64>>;
+
+/// An operator with everything the tool needs to know of it.
+pub trait Operator: Sync {
+    /// Name in configurations.
+    fn name(&self) -> &'static str;
+    /// One paragraph: what it computes and how.
+    fn summary(&self) -> &'static str;
+    /// Keys of [`Params`] it uses besides `format` and the policy.
+    fn options(&self) -> &'static [&'static str] {
+        &[]
+    }
+    /// Fills in its own defaults.
+    fn defaults(&self, params: Params) -> Params {
+        params
+    }
+    /// Whether the parameters are legal; the error names key, value and legal range.
+    fn check(&self, _: &Params) -> Result<(), String> {
+        Ok(())
+    }
+    /// Name of the unit's module.
+    fn kind_name(&self, p: &Params) -> String;
+    /// Input ports.
+    fn inputs(&self, p: &Params) -> Vec<(&'static str, Type)>;
+    /// The hardware: outputs of the unit for its inputs.
+    fn build<'b>(&self, b: &'b ModuleBuilder, p: &Params, x: &[Signal<'b>]) -> Outputs<'b>;
+    /// The reference: one result per output port.
+    fn reference(&self, p: &Params, case: &Case) -> Vec<u64>;
+    /// A stratified random case.
+    fn case(&self, p: &Params, random: &mut Stratified) -> Case {
+        let (a, b) = random.pair();
+        [a, b].into_iter().take(self.inputs(p).len()).map(|x| vec![x]).collect()
+    }
+}
+
+/// A port that holds one float of the operand format.
+pub(crate) fn float(p: &Params) -> Type {
+    crate::float::float_type(p.format)
+}
