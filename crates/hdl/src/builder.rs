@@ -391,11 +391,17 @@ impl ModuleBuilder {
         Reg { q: self.signal(node), id }
     }
 
-    /// A register file with asynchronous reads and one synchronous write.
+    /// A register file with asynchronous reads and one synchronous write; one entry is a plain register.
     pub fn file(&self, name: &str, depth: u32, ty: Type) -> File<'_> {
-        let files = &mut self.state.borrow_mut().module.files;
-        files.push(RegFile { name: name.into(), depth, ty, write: None });
-        File { builder: self, id: FileId(files.len() as u32 - 1), ty }
+        let mut state = self.state.borrow_mut();
+        let store = if depth == 1 {
+            Store::Register(state.add_register(name, ty))
+        } else {
+            let files = &mut state.module.files;
+            files.push(RegFile { name: name.into(), depth, ty, write: None });
+            Store::File(FileId(files.len() as u32 - 1))
+        };
+        File { builder: self, store, ty }
     }
 
     /// A synchronous memory; `single_port` (1RW) shares one address between reads and writes.
@@ -462,7 +468,7 @@ impl State {
         NodeId(self.module.nodes.len() as u32 - 1)
     }
 
-    pub(crate) fn add_register(&mut self, name: &str, ty: Type) -> RegId {
+    fn add_register(&mut self, name: &str, ty: Type) -> RegId {
         let registers = &mut self.module.registers;
         registers.push(Register { name: name.into(), ty, next: None, enable: None, reset: None });
         RegId(registers.len() as u32 - 1)
@@ -527,14 +533,30 @@ impl<'b> Reg<'b> {
 #[derive(Clone, Copy)]
 pub struct File<'b> {
     builder: &'b ModuleBuilder,
-    pub(crate) id: FileId,
+    store: Store,
     ty: Type,
 }
 
+#[derive(Clone, Copy)]
+enum Store {
+    Register(RegId),
+    File(FileId),
+}
+
 impl<'b> File<'b> {
-    /// The entry at `addr`, combinationally.
+    /// The entry at `addr`, combinationally, in the cycle of `addr`.
     pub fn read(self, addr: Signal<'b>) -> Signal<'b> {
-        self.builder.op(Op::FileRead(self.id, addr.id()), self.ty)
+        match self.store {
+            Store::File(file) => self.builder.op(Op::FileRead(file, addr.id()), self.ty),
+            Store::Register(register) => {
+                let arrival = self.builder.timing().map_or(0.0, Timing::fresh);
+                let cycle = self.builder.latest_cycle(&[addr.id()]);
+                // Not interned: reads in two cycles are two signals, though one register.
+                let node = Op::RegQ(register);
+                let id = self.builder.state.borrow_mut().add(node, self.ty, When::At { cycle, arrival });
+                self.builder.signal(id)
+            }
+        }
     }
 
     /// The one write port: `data` to entry `addr` at the clock edge when `enable`.
@@ -542,8 +564,22 @@ impl<'b> File<'b> {
     pub fn write(self, addr: Signal<'b>, data: Signal<'b>, enable: Signal<'b>) {
         assert_eq!((data.ty(), enable.ty()), (self.ty, Type::unsigned(1)));
         let [addr, data, enable] = self.builder.align([addr, data, enable]).map(|s| s.id());
-        let file = &mut self.builder.state.borrow_mut().module.files[self.id.index()];
-        assert!(file.write.replace(FileWrite { addr, data, enable }).is_none(), "file written twice");
+        self.set_write(FileWrite { addr, data, enable });
+    }
+
+    pub(crate) fn set_write(self, write: FileWrite) {
+        let module = &mut self.builder.state.borrow_mut().module;
+        match self.store {
+            Store::File(file) => {
+                let file = &mut module.files[file.index()];
+                assert!(file.write.replace(write).is_none(), "file written twice");
+            }
+            Store::Register(register) => {
+                let register = &mut module.registers[register.index()];
+                assert!(register.next.replace(write.data).is_none(), "file written twice");
+                register.enable = Some(write.enable);
+            }
+        }
     }
 }
 

@@ -1,10 +1,10 @@
 //! State recurrences: slot-addressed state whose next value must be ready before the slot comes round again.
 
-use crate::builder::{ModuleBuilder, When, address};
+use crate::builder::{ModuleBuilder, address};
 use crate::error::{Error, Kind};
-use crate::module::{FileId, FileWrite, Loop, NodeId, Op, RegId};
+use crate::module::{FileWrite, Loop, NodeId};
 use crate::signal::Signal;
-use crate::timing::{OpKind, Timing};
+use crate::timing::OpKind;
 use crate::ty::Type;
 
 /// What the body of a recurrence returns.
@@ -26,13 +26,6 @@ pub struct StateVar<'a> {
     pub interleave: u32,
     /// Type of one slot's state.
     pub ty: Type,
-}
-
-/// Where a state variable lives.
-#[derive(Clone, Copy)]
-enum Store {
-    Register(RegId),
-    File(FileId),
 }
 
 impl ModuleBuilder {
@@ -76,15 +69,15 @@ impl ModuleBuilder {
         let inputs: Vec<Signal<'b>> =
             inputs.iter().map(|s| self.signal(self.at_cycle(s.id(), start))).collect();
         let slot_start = self.signal(self.at_cycle(slot.id(), start));
-        let store = self.store(var);
-        let state = self.read_store(store, slot_start, start).named(&format!("{}_old", var.name));
+        let file = self.file(var.name, var.interleave, var.ty);
+        let state = file.read(slot_start).named(&format!("{}_old", var.name));
         let update = body(state, &inputs);
         assert_eq!(update.next.ty(), var.ty, "next state of `{}`", var.name);
         let write_delay = self.timing().map_or(0.0, |t| t.model.delay(OpKind::Mux, var.ty.bits(), 1));
         let ends = [update.next.id(), update.enable.id(), slot_start.id()];
         let (end, arrival) = self.meet(&ends, write_delay, || format!("writing `{}`", var.name));
         let [data, enable, addr] = ends.map(|id| self.at_cycle(id, end));
-        self.write_store(store, FileWrite { addr, data, enable });
+        file.set_write(FileWrite { addr, data, enable });
         let name = var.name.into();
         (
             Loop {
@@ -94,42 +87,6 @@ impl ModuleBuilder {
             },
             update.out,
         )
-    }
-
-    /// A register for one slot, a register file for more.
-    fn store(&self, var: StateVar<'_>) -> Store {
-        if var.interleave > 1 {
-            return Store::File(self.file(var.name, var.interleave, var.ty).id);
-        }
-        Store::Register(self.state.borrow_mut().add_register(var.name, var.ty))
-    }
-
-    fn read_store<'b>(&'b self, store: Store, slot: Signal<'b>, cycle: u32) -> Signal<'b> {
-        match store {
-            Store::File(file) => {
-                let ty = self.state.borrow().module.files[file.index()].ty;
-                self.op(Op::FileRead(file, slot.id()), ty)
-            }
-            Store::Register(register) => {
-                let mut state = self.state.borrow_mut();
-                let ty = state.module.registers[register.index()].ty;
-                let arrival = self.timing().map_or(0.0, Timing::fresh);
-                let id = state.add(Op::RegQ(register), ty, When::At { cycle, arrival });
-                drop(state);
-                self.signal(id)
-            }
-        }
-    }
-
-    fn write_store(&self, store: Store, write: FileWrite) {
-        let module = &mut self.state.borrow_mut().module;
-        match store {
-            Store::File(file) => module.files[file.index()].write = Some(write),
-            Store::Register(register) => {
-                let register = &mut module.registers[register.index()];
-                (register.next, register.enable) = (Some(write.data), Some(write.enable));
-            }
-        }
     }
 
     fn loop_delay(&self, cycles: u32, arrival: f64) -> u32 {
