@@ -1,0 +1,152 @@
+//! The canonical form: every key with its value, defaults and overrides included, and its hash.
+
+use super::*;
+use sha2::{Digest, Sha256};
+use toml::{Table, Value};
+
+impl Config {
+    /// Every key with its value, defaults and overrides included. Parsing its text gives the same configuration.
+    pub fn canonical(&self) -> Table {
+        let mut top = self.hardware();
+        top.insert("description".into(), self.description.clone().into());
+        let workload = match &self.design {
+            DesignConfig::Unit(unit) => {
+                section([("stimuli", (unit.stimuli as i64).into()), ("seed", (unit.seed as i64).into())])
+            }
+            DesignConfig::Engine(engine) => engine.workload.canonical(),
+        };
+        top.insert("workload".into(), workload.into());
+        top
+    }
+
+    /// SHA-256 of the canonical form without `description` and `[workload]`, in hexadecimal: what the hardware
+    /// depends on, and nothing else.
+    pub fn hash(&self) -> String {
+        let text = self.hardware().to_string();
+        Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    fn hardware(&self) -> Table {
+        let mut format = section([
+            ("rounding", self.policy.rounding.to_string().into()),
+            ("subnormals", self.policy.subnormals.to_string().into()),
+            ("specials", self.policy.specials.to_string().into()),
+        ]);
+        let mut top = section([
+            ("name", self.name.clone().into()),
+            ("clock", self.clock.canonical().into()),
+            ("reset", reset(self.reset).into()),
+        ]);
+        match &self.design {
+            DesignConfig::Unit(unit) => {
+                top.insert("kind".into(), "unit".into());
+                top.insert("unit".into(), unit.canonical().into());
+            }
+            DesignConfig::Engine(engine) => {
+                top.insert("kind".into(), "engine".into());
+                top.insert("kernel".into(), engine.kernel.canonical().into());
+                top.insert("array".into(), engine.array.canonical().into());
+                format.extend(engine.format.canonical());
+            }
+        }
+        top.insert("format".into(), format.into());
+        top
+    }
+}
+
+fn section<const N: usize>(entries: [(&str, Value); N]) -> Table {
+    entries.into_iter().map(|(key, value)| (key.to_string(), value)).collect()
+}
+
+fn integer(n: impl Into<i64>) -> Value {
+    Value::Integer(n.into())
+}
+
+fn reset(reset: hdl::Reset) -> Table {
+    let kind = match reset.kind {
+        hdl::ResetKind::Sync => "sync",
+        hdl::ResetKind::Async => "async",
+    };
+    section([("kind", kind.into()), ("active_low", reset.active_low.into())])
+}
+
+impl UnitConfig {
+    fn canonical(&self) -> Table {
+        let mut table = self.parameters.clone();
+        table.insert("op".into(), self.op.clone().into());
+        table.insert("format".into(), self.format.to_string().into());
+        table
+    }
+}
+
+impl KernelConfig {
+    fn canonical(&self) -> Table {
+        let scale = match self.scale {
+            ScaleInput::Unit => "unit",
+            ScaleInput::Port => "port",
+        };
+        let mut table = section([("name", self.name().into()), ("scale", scale.into())]);
+        table.extend(match self.options {
+            KernelOptions::Fa2 { normalize: Normalize::Parallel, exp_segments, recip_segments } => section([
+                ("normalize", "parallel".into()),
+                ("exp_segments", integer(exp_segments)),
+                ("recip_segments", integer(recip_segments)),
+            ]),
+            KernelOptions::Fa2ExpMul { quantize, fraction_bits, recip_segments } => section([
+                ("quantize", if quantize == Quantize::Each { "each" } else { "score-first" }.into()),
+                ("fraction_bits", integer(fraction_bits)),
+                ("recip_segments", integer(recip_segments)),
+            ]),
+        });
+        table
+    }
+}
+
+impl ArrayConfig {
+    fn canonical(&self) -> Table {
+        let interleave = match self.interleave {
+            Interleave::Auto => "auto".into(),
+            Interleave::Fixed(slots) => integer(slots),
+        };
+        section([
+            ("head_dim", integer(self.head_dim)),
+            ("query_lanes", integer(self.query_lanes)),
+            ("interleave", interleave),
+            ("max_keys", integer(self.max_keys)),
+        ])
+    }
+}
+
+impl FormatConfig {
+    fn canonical(&self) -> Table {
+        section([
+            ("input", self.input.to_string().into()),
+            ("score", self.score.to_string().into()),
+            ("accumulator", self.accumulator.to_string().into()),
+            ("output", self.output.to_string().into()),
+            ("align_bits", integer(self.align_bits)),
+        ])
+    }
+}
+
+impl ClockConfig {
+    fn canonical(&self) -> Table {
+        section([
+            ("mhz", self.mhz.map_or("none".into(), Value::Float)),
+            ("platform", self.platform.clone().into()),
+            ("delay_model", integer(self.delay_model)),
+        ])
+    }
+}
+
+impl WorkloadConfig {
+    fn canonical(&self) -> Table {
+        section([
+            ("queries", integer(self.queries as i64)),
+            ("keys", integer(self.keys as i64)),
+            ("heads", integer(self.heads as i64)),
+            ("seed", integer(self.seed as i64)),
+            ("sigma", self.sigma.into()),
+        ])
+    }
+}
