@@ -13,23 +13,28 @@
 //! assert_eq!(design.top().port("y").unwrap().1.ty, Type::unsigned(17));
 //! ```
 
+mod bits;
 mod builder;
 mod clean;
 mod design;
 mod error;
 mod feedback;
 mod instance;
+mod interpret;
 mod module;
+pub mod rust_hdl;
 mod signal;
 mod timing;
 mod ty;
 mod validate;
+pub mod verilog;
 
 pub use builder::{File, Mem, ModuleBuilder, Reg, address, elaborate};
 pub use design::{Design, Reset, ResetKind};
 pub use error::Error;
 pub use feedback::{StateVar, Update};
 pub use instance::{Arg, Kind, Outputs, each};
+pub use interpret::Interpreter;
 pub use module::*;
 pub use signal::Signal;
 pub use timing::{Curve, DelayModel, OpKind, Timing};
