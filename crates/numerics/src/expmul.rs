@@ -106,6 +106,9 @@ impl ExpMulSpec {
     }
 
     fn table_entry(&self, i: u32) -> u64 {
+        if i == 0 {
+            return 1 << self.table_frac();
+        }
         let value = (-f64::from(i) / f64::from(1u32 << self.frac_bits)).exp2();
         (value * f64::from(1u32 << self.table_frac())).round() as u64
     }
@@ -145,11 +148,23 @@ impl ExpMulSpec {
 
     /// v·2^-L, with L in units of 2^-f.
     pub fn apply(&self, policy: &Policy, v: u64, level: u32) -> u64 {
+        self.apply_entry(policy, v, level, self.table_entry(self.step(level)))
+    }
+
+    /// v·2^-L with the [`table`](Self::table) at hand, for inner loops.
+    pub fn apply_with(&self, table: &[u64], policy: &Policy, v: u64, level: u32) -> u64 {
+        self.apply_entry(policy, v, level, table[self.step(level) as usize])
+    }
+
+    /// The low f bits of L.
+    fn step(&self, level: u32) -> u32 {
+        level & ((1 << self.frac_bits) - 1)
+    }
+
+    fn apply_entry(&self, policy: &Policy, v: u64, level: u32, entry: u64) -> u64 {
         let v = unpack(self.value, v);
-        let step = level & ((1 << self.frac_bits) - 1);
-        let sig = u128::from(v.sig) * u128::from(self.table_entry(step));
         let exp = v.exp - i64::from(level >> self.frac_bits) - i64::from(self.table_frac());
-        round_pack(self.result, policy, v.sign, exp, sig, false)
+        round_pack(self.result, policy, v.sign, exp, u128::from(v.sig) * u128::from(entry), false)
     }
 }
 

@@ -106,7 +106,7 @@ impl Format {
             Encoding::Ieee => self.man_mask(),
             Encoding::Fn => self.man_mask() - 1, // all ones is NaN
         };
-        self.max_exp_field() << self.man_bits | man
+        (self.max_exp_field() << self.man_bits) | man
     }
 
     /// Pattern of the smallest normal number, 2^min_exp.

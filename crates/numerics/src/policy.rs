@@ -1,6 +1,7 @@
 //! What happens at the edges of a format: rounding, subnormals, overflow.
 
 use std::fmt;
+use std::str::FromStr;
 
 /// How a result between two neighbouring numbers is rounded.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -71,32 +72,31 @@ impl Policy {
     }
 }
 
-impl fmt::Display for Rounding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Rounding::Rne => "rne",
-            Rounding::Rtz => "rtz",
-        })
-    }
+/// Names of the variants as configurations write them: `Display`, and `FromStr` with an error that lists them.
+macro_rules! named {
+    ($type:ident, $key:literal, $($name:literal => $variant:ident),+) => {
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self { $($type::$variant => $name),+ })
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = String;
+
+            fn from_str(name: &str) -> Result<Self, String> {
+                match name {
+                    $($name => Ok($type::$variant),)+
+                    _ => Err(format!("{} = \"{name}\": use {}", $key, [$(concat!("\"", $name, "\"")),+].join(" or "))),
+                }
+            }
+        }
+    };
 }
 
-impl fmt::Display for Subnormals {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Subnormals::Flush => "flush",
-            Subnormals::Full => "full",
-        })
-    }
-}
-
-impl fmt::Display for Specials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Specials::Finite => "finite",
-            Specials::Ieee => "ieee",
-        })
-    }
-}
+named!(Rounding, "rounding", "rne" => Rne, "rtz" => Rtz);
+named!(Subnormals, "subnormals", "flush" => Flush, "full" => Full);
+named!(Specials, "specials", "finite" => Finite, "ieee" => Ieee);
 
 #[cfg(test)]
 mod tests {
@@ -110,5 +110,15 @@ mod tests {
         assert_eq!(full.supported().unwrap_err(), "subnormals = \"full\" is not available; use \"flush\"");
         let ieee = Policy { specials: Specials::Ieee, ..Policy::default() };
         assert_eq!(ieee.supported().unwrap_err(), "specials = \"ieee\" is not available; use \"finite\"");
+    }
+
+    #[test]
+    fn names_parse_back() {
+        for rounding in [Rounding::Rne, Rounding::Rtz] {
+            assert_eq!(rounding.to_string().parse(), Ok(rounding));
+        }
+        assert_eq!("full".parse(), Ok(Subnormals::Full));
+        let error = "rnd".parse::<Rounding>().unwrap_err();
+        assert_eq!(error, "rounding = \"rnd\": use \"rne\" or \"rtz\"");
     }
 }

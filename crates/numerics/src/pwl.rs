@@ -94,13 +94,17 @@ impl BaseRange {
     }
 }
 
-/// The best line through `points` with both coefficients on the grid and the base in `range`.
+/// The best line through `points` with both coefficients on the grid, the slope ≥ 0 and the base in `range`.
+/// Points that share one offset leave the slope open; it is then 0.
 ///
 /// # Panics
 /// When there is no point.
 pub fn fit_segment(points: &[Point], grid: &Grid, range: BaseRange) -> Fit {
     assert!(!points.is_empty(), "a segment without points");
     let problem = Problem { points, grid, range };
+    if points.iter().all(|p| p.t == points[0].t) {
+        return problem.fit_at(0);
+    }
     let start = problem.best_real_slope();
     let mut best = problem.fit_at(start);
     for direction in [1, -1] {
@@ -147,19 +151,14 @@ impl Problem<'_> {
 
     /// The error at the best base for this slope, the base not confined to its grid: a lower bound, convex in slope.
     fn bound(&self, slope: i64) -> f64 {
-        let (mut below, mut above) = self.bracket(slope);
-        if below == above {
-            return self.error(slope, below as f64);
-        }
-        // The base range in grid units is small, so 40 halvings reach far below TIE.
+        let (below, above) = self.bracket(slope);
         let (mut lo, mut hi) = (below as f64, above as f64);
+        // The bracket is narrower than 2^20 units: 48 halvings reach far below TIE.
         for _ in 0..48 {
             let mid = 0.5 * (lo + hi);
             let (high, low) = self.errors(slope, mid);
             if high < low { lo = mid } else { hi = mid }
         }
-        (below, above) = (lo.floor() as i64, hi.ceil() as i64);
-        debug_assert!(below <= above);
         self.error(slope, 0.5 * (lo + hi))
     }
 

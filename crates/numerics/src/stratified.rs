@@ -23,7 +23,7 @@ impl Rng {
 
     /// A number below `bound` (> 0).
     pub fn below(&mut self, bound: u64) -> u64 {
-        (u128::from(self.bits()) * u128::from(bound) >> 64) as u64
+        ((u128::from(self.bits()) * u128::from(bound)) >> 64) as u64
     }
 
     /// A number from `low` to `high`, both included.
@@ -67,7 +67,7 @@ impl Stratified {
         let highest = self.format.max_finite_bits() >> self.format.man_bits;
         let field = field.clamp(1, highest as i64) as u64;
         let man = self.significand();
-        let magnitude = (field << self.format.man_bits | man).min(self.format.max_finite_bits());
+        let magnitude = ((field << self.format.man_bits) | man).min(self.format.max_finite_bits());
         self.format.zero(self.rng.below(2) == 1) | magnitude
     }
 
@@ -163,5 +163,57 @@ impl Stratified {
             4 if self.rng.below(4) != 0 => (self.zero_like(), self.any()),
             _ => (near_one(self, 3), near_one(self, 3)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::CATALOG;
+
+    #[test]
+    fn operands_are_finite_and_seeded() {
+        for named in CATALOG {
+            let (mut a, mut b) = (Stratified::new(named.format, 4), Stratified::new(named.format, 4));
+            for _ in 0..2_000 {
+                let pair = a.pair();
+                assert_eq!(pair, b.pair());
+                let vectors = a.vectors(5);
+                assert_eq!(vectors, b.vectors(5));
+                let (x, y) = vectors;
+                for bits in [pair.0, pair.1].into_iter().chain(x).chain(y) {
+                    assert!(named.format.is_finite(bits) && bits >> named.format.width() == 0, "{bits:#x}");
+                }
+            }
+        }
+    }
+
+    /// Every stratum occurs often enough that a test of 10^4 pairs meets it hundreds of times.
+    #[test]
+    fn hard_cases_occur() {
+        let format = crate::catalog::BF16;
+        let mut source = Stratified::new(format, 9);
+        let (mut cancelling, mut equal, mut zeros, mut near_overflow, mut near_underflow) = (0, 0, 0, 0, 0);
+        let mut distances = vec![0; 11];
+        for _ in 0..10_000 {
+            let (a, b) = source.pair();
+            let magnitude = |bits| (bits & format.magnitude_mask()) as i64;
+            let opposite = format.is_negative(a) != format.is_negative(b);
+            cancelling += u32::from(opposite && (magnitude(a) - magnitude(b)).abs() <= 2);
+            equal += u32::from(a == b ^ format.sign_bit());
+            zeros += u32::from(format.is_zero(a) || format.is_zero(b));
+            let (ea, eb) = (format.exp_field(a) as i64, format.exp_field(b) as i64);
+            if let Some(count) = distances.get_mut((ea - eb).unsigned_abs() as usize) {
+                *count += 1;
+            }
+            let product = ea + eb - 2 * format.bias();
+            near_overflow += u32::from((product - format.max_exp()).abs() <= 1);
+            near_underflow += u32::from((product - format.min_exp()).abs() <= 1);
+        }
+        for (name, count) in [("cancelling", cancelling), ("equal", equal), ("zeros", zeros)] {
+            assert!(count > 200, "{name}: {count}");
+        }
+        assert!(near_overflow > 500 && near_underflow > 500, "{near_overflow} {near_underflow}");
+        assert!(distances.iter().all(|&count| count > 100), "{distances:?}");
     }
 }
