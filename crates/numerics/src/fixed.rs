@@ -120,6 +120,7 @@ mod tests {
         assert_eq!(shift_right(-5, 500, FixRound::Floor), -1);
         assert_eq!(shift_right(-5, 500, FixRound::HalfUp), 0);
         assert_eq!(shift_right(3, -2, FixRound::Floor), 12);
+        assert_eq!(shift_right(3 << 100, 101, FixRound::HalfUp), 2);
     }
 
     #[test]
