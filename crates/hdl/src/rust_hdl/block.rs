@@ -324,7 +324,7 @@ impl Logic for ModuleBlock {
             None => Verilog::Combinatorial(self.bridge.lowered(self.kind).block.clone()),
             Some(text) => Verilog::Blackbox(BlackBox {
                 code: if self.has_text { text.into() } else { String::new() },
-                name: self.module().name.to_string(),
+                name: crate::verilog::identifier(&self.module().name),
             }),
         }
     }

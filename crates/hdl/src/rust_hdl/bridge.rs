@@ -6,6 +6,7 @@ use super::paths::{Paths, paths};
 use crate::design::Design;
 use crate::interpret::Interpreter;
 use crate::module::*;
+use crate::verilog::{Header, write_module};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -63,9 +64,10 @@ impl Bridge {
         ModuleBlock::new(self, self.design().top, Depth::Full)
     }
 
-    /// Leaves check mode: from now on `hdl()` is the Verilog that `text` gives for each kind. Only the first call counts.
-    pub fn emit(&self, text: impl Fn(&Module) -> String) {
-        self.0.texts.get_or_init(|| self.design().modules.iter().map(|m| text(m)).collect());
+    /// Leaves check mode: from now on `hdl()` is the Verilog of each kind, under this header. Only the first call counts.
+    pub fn emit(&self, header: &Header) {
+        let kinds = (0..self.design().modules.len() as u32).map(ModuleId);
+        self.0.texts.get_or_init(|| kinds.map(|id| write_module(self.design(), id, header)).collect());
     }
 
     pub(super) fn is_emitting(&self) -> bool {

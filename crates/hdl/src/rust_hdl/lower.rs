@@ -104,6 +104,7 @@ impl Lowering<'_> {
         match (&node.op, &node.name) {
             (Op::Input(port), _) => self.module.ports[port.index()].name.to_string(),
             (_, Some(name)) => format!("{name}$n{}", id.0),
+            (Op::RegQ(r), None) => format!("{}$n{}", self.module.registers[r.index()].name, id.0),
             (op, None) => format!("{}$n{}", op.mnemonic(), id.0),
         }
     }

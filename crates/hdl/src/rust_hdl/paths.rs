@@ -30,5 +30,5 @@ pub(super) fn sources(module: &Module, below: &[Paths], id: NodeId) -> Vec<NodeI
     let Op::InstOut(instance, port) = module.node(id).op else { return module.node(id).op.operands() };
     let instance = &module.instances[instance.index()];
     let follows = &below[instance.module.index()][port.index()];
-    follows.iter().map(|&input| instance.inputs[input].node()).collect()
+    follows.iter().filter_map(|&input| instance.inputs.get(input)).map(|c| c.node()).collect()
 }
