@@ -2,7 +2,7 @@
 
 use crate::float::{Range, Raw, constant, policy_suffix, round_pack, unpack};
 use crate::operator::{Case, Operator, Params, float};
-use hdl::{Kind, ModuleBuilder, Outputs, Signal, Type};
+use hdl::{each, Kind, ModuleBuilder, Outputs, Signal, Type};
 use numerics::{Format, Policy, scalar};
 
 /// A converter.
@@ -22,13 +22,13 @@ impl FpConvert {
         format!("fp_convert_{}_{}{}", self.from.name(), self.to.name(), policy_suffix(&self.policy))
     }
 
-    /// The same number in the other format; no hardware where the formats are one (zeros keep stray bits then).
+    /// Every element of `x` in the other format; no hardware where the formats are one (zeros keep stray bits then).
     pub fn call<'b>(&self, b: &'b ModuleBuilder, instance: &str, x: Signal<'b>) -> Signal<'b> {
         if self.from == self.to {
             return x;
         }
         let kind = Kind { name: &self.kind_name(), doc: "y = round(x) in the wider or narrower format" };
-        b.call(instance, kind, &[("x", x)], |m, x| self.body(m, x[0]))[0]
+        b.call_array(instance, x.ty().count, kind, &[("x", each(x))], |m, x| self.body(m, x[0]))[0]
     }
 
     pub(crate) fn body<'m>(&self, m: &'m ModuleBuilder, x: Signal<'m>) -> Outputs<'m> {

@@ -6,7 +6,7 @@
 
 use crate::float::{Range, Raw, constant, policy_suffix, round_pack, unpack};
 use crate::operator::{Case, Operator, Params, float};
-use hdl::{Kind, ModuleBuilder, Outputs, Signal, Type};
+use hdl::{Arg, Kind, ModuleBuilder, Outputs, Signal, Type};
 use numerics::{Format, Policy, scalar};
 
 /// A multiplier.
@@ -39,6 +39,19 @@ impl FpMul {
     pub fn call<'b>(&self, b: &'b ModuleBuilder, instance: &str, a: Signal<'b>, c: Signal<'b>) -> Signal<'b> {
         let kind = Kind { name: &self.kind_name(), doc: "y = round(a * b)" };
         b.call(instance, kind, &[("a", a), ("b", c)], |m, x| self.body(m, x[0], x[1]))[0]
+    }
+
+    /// `count` multipliers as an instance array.
+    pub fn call_array<'b>(
+        &self,
+        b: &'b ModuleBuilder,
+        instance: &str,
+        count: u32,
+        a: Arg<'b>,
+        c: Arg<'b>,
+    ) -> Signal<'b> {
+        let kind = Kind { name: &self.kind_name(), doc: "y = round(a * b)" };
+        b.call_array(instance, count, kind, &[("a", a), ("b", c)], |m, x| self.body(m, x[0], x[1]))[0]
     }
 
     pub(crate) fn body<'m>(&self, m: &'m ModuleBuilder, a: Signal<'m>, c: Signal<'m>) -> Outputs<'m> {

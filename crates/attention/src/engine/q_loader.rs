@@ -1,0 +1,99 @@
+//! Accepts query rows and places them in the lanes' free bank.
+
+use super::{EngineSpec, next_of, pick};
+use hdl::{Kind, ModuleBuilder, Outputs, Signal, Type, index_width};
+
+/// What the loader tells the rest of the engine.
+pub(super) struct Loader<'b> {
+    /// A row can be taken.
+    pub ready: Signal<'b>,
+    /// One bit per lane: the row on the port is written this cycle.
+    pub write: Signal<'b>,
+    /// Slot written.
+    pub slot: Signal<'b>,
+    /// Bank written.
+    pub bank: Signal<'b>,
+    /// Per bank, its block is complete.
+    pub full: Signal<'b>,
+    active: Signal<'b>,
+}
+
+impl<'b> Loader<'b> {
+    /// The active queries of the block in `bank`, query 0 first.
+    pub fn active_of(&self, bank: Signal<'b>) -> Signal<'b> {
+        pick(self.active, 2, bank)
+    }
+}
+
+/// The loader as an instance; `release` frees the older full bank.
+pub(super) fn call<'b>(
+    b: &'b ModuleBuilder,
+    spec: &EngineSpec,
+    q_valid: Signal<'b>,
+    q_active: Signal<'b>,
+    q_last: Signal<'b>,
+    release: Signal<'b>,
+) -> Loader<'b> {
+    let name = format!("q_loader_p{}_i{}", spec.lanes, spec.interleave);
+    let kind =
+        Kind { name: &name, doc: "places query n in slot n / lanes of lane n mod lanes, bank by bank" };
+    let inputs =
+        [("q_valid", q_valid), ("q_active", q_active), ("q_last", q_last), ("release_bank", release)];
+    let out = b.call("q_loader", kind, &inputs, |m, x| body(m, spec, x[0], x[1], x[2], x[3]));
+    let [ready, write, slot, bank, full, active] = out[..] else { unreachable!("six outputs") };
+    Loader { ready, write, slot, bank, full, active }
+}
+
+fn body<'m>(
+    m: &'m ModuleBuilder,
+    spec: &EngineSpec,
+    q_valid: Signal<'m>,
+    q_active: Signal<'m>,
+    q_last: Signal<'m>,
+    release: Signal<'m>,
+) -> Outputs<'m> {
+    m.explicit();
+    let (lanes, block) = (spec.lanes, spec.block());
+    let bit = Type::unsigned(1);
+    let bank = m.register("bank", bit).reset(0);
+    let release_bank = m.register("release_next", bit).reset(0).enable(release);
+    release_bank.set(!release_bank.q);
+    let lane = m.register("lane", Type::unsigned(index_width(lanes))).reset(0);
+    let slot = m.register("slot", spec.slot_type()).reset(0);
+    let full = [0, 1].map(|i| m.register(&format!("full_{i}"), bit).reset(0));
+
+    let ready = !bank.q.mux(full[1].q, full[0].q);
+    let accept = (q_valid & ready).named("accept");
+    let last_lane = lane.q.eq_const(u64::from(lanes) - 1);
+    let last_slot = slot.q.eq_const(u64::from(spec.interleave) - 1);
+    let block_end = (accept & (q_last | (last_lane & last_slot))).named("block_end");
+    bank.set(bank.q ^ block_end);
+    let (zero_lane, zero_slot) = (m.zero(lane.q.ty()), m.zero(slot.q.ty()));
+    lane.enable(accept).set(block_end.mux(zero_lane, next_of(lane.q, lanes)));
+    slot.enable(accept & (last_lane | block_end))
+        .set(block_end.mux(zero_slot, next_of(slot.q, spec.interleave)));
+
+    let mut active = vec![];
+    for (i, full) in full.into_iter().enumerate() {
+        let here = if i == 0 { !bank.q } else { bank.q };
+        let leaves = if i == 0 { !release_bank.q } else { release_bank.q };
+        let free = (release & leaves).named(&format!("free_{i}"));
+        full.set((full.q | (block_end & here)) & !free);
+        for n in 0..block {
+            let mine = lane.q.eq_const(u64::from(n % lanes)) & slot.q.eq_const(u64::from(n / lanes));
+            let flag = m.register(&format!("active_{i}_{n}"), bit).reset(0);
+            let sets = accept & here & mine & q_active;
+            flag.set((flag.q | sets) & !free);
+            active.push(flag.q);
+        }
+    }
+    let writes: Vec<Signal<'m>> = (0..lanes).map(|n| accept & lane.q.eq_const(u64::from(n))).collect();
+    vec![
+        ("q_ready", ready),
+        ("write", m.bundle(&writes)),
+        ("slot", slot.q),
+        ("bank", bank.q),
+        ("full", m.bundle(&full.map(|f| f.q))),
+        ("active", m.bundle(&active)),
+    ]
+}

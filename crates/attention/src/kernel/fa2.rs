@@ -1,0 +1,180 @@
+//! `fa2`: FlashAttention-2 (arXiv 2307.08691) with a bf16-sized exponential, the baseline of the papers.
+//!
+//! ```text
+//! m' = max(m, s)   c = e^(m - m')   e = e^(s - m')
+//! l' = l·c + e     o' = o·c + v·e   result = o · 1/l          each operation rounded; first key: m = s, l = 1, o = v
+//! ```
+
+use super::{Kernel, QueryModel, Step, state};
+use crate::engine::EngineSpec;
+use arith::float::float_type;
+use arith::{Exp, FpAdd, FpMax, FpMul, Reciprocal};
+use hdl::{Kind, ModuleBuilder, Outputs, Signal, Update, each};
+use numerics::{ExpSpec, Format, Policy, RecipSpec, scalar};
+
+/// The kernel.
+#[derive(Clone, Copy, Debug)]
+pub struct Fa2 {
+    /// Segments of the exponential's table.
+    pub exp_segments: u32,
+    /// Segments of the reciprocal's table.
+    pub recip_segments: u32,
+}
+
+impl Fa2 {
+    fn exp(&self, spec: &EngineSpec) -> ExpSpec {
+        ExpSpec { segments: self.exp_segments, ..ExpSpec::new(spec.score(), spec.accumulator) }
+    }
+}
+
+impl Kernel for Fa2 {
+    fn name(&self) -> &'static str {
+        "fa2"
+    }
+
+    fn lane<'m>(&self, m: &'m ModuleBuilder, spec: &EngineSpec, step: &Step<'m>) -> Signal<'m> {
+        let (score, policy) = (spec.score(), spec.policy);
+        let (old_max, new_max) = running_max(m, spec, step);
+        let sub = FpAdd { format: score, policy };
+        let exp = Exp { spec: self.exp(spec), policy };
+        let correction = sub.call_sub(m, "max_change", old_max, new_max);
+        let correction = exp.call(m, "exp_correction", correction).named("correction");
+        let weight = sub.call_sub(m, "below_max", step.score, new_max);
+        let weight = exp.call(m, "exp_weight", weight).named("weight");
+
+        let one = m.lit(spec.accumulator.one(), spec.accumulator.width());
+        let update = MulAdd { format: spec.accumulator, policy, interleave: spec.interleave };
+        let sum = update.feedback(m, "l", step, correction, weight, one);
+        let name = format!("fa2_element_{}_i{}", spec.accumulator.name(), spec.interleave);
+        let kind = Kind { name: &name, doc: "o = o * correction + v * weight for the slot's query" };
+        let inputs = [
+            ("v", each(step.v)),
+            ("correction", correction.into()),
+            ("weight", weight.into()),
+            ("slot", step.slot.into()),
+            ("fresh", step.fresh.into()),
+            ("update", step.update.into()),
+        ];
+        let o = m.call_array("element", spec.head_dim, kind, &inputs, |m, x| update.element(m, x))[0];
+        normalize(m, spec, self.recip_segments, o, sum)
+    }
+
+    fn model(&self, spec: &EngineSpec) -> Box<dyn QueryModel> {
+        Box::new(Model {
+            spec: spec.clone(),
+            exp: self.exp(spec),
+            recip_segments: self.recip_segments,
+            state: None,
+        })
+    }
+}
+
+/// The running maximum before and after the step.
+pub(super) fn running_max<'m>(
+    m: &'m ModuleBuilder,
+    spec: &EngineSpec,
+    step: &Step<'m>,
+) -> (Signal<'m>, Signal<'m>) {
+    let max = FpMax { format: spec.score() };
+    let var = state(spec, "m", float_type(spec.score()));
+    m.feedback(var, step.slot, &[step.score, step.fresh, step.update], |old, x| {
+        let larger = max.call(m, "max", old, x[0]);
+        let next = x[1].mux(x[0], larger).named("m_next");
+        Update { next, enable: x[2], out: (old, next) }
+    })
+}
+
+/// `state·correction + addend`, the update of ℓ and of every element of o.
+#[derive(Clone, Copy)]
+struct MulAdd {
+    format: Format,
+    policy: Policy,
+    interleave: u32,
+}
+
+impl MulAdd {
+    fn element<'m>(&self, m: &'m ModuleBuilder, x: &[Signal<'m>]) -> Outputs<'m> {
+        let &[v, correction, weight, slot, fresh, update] = x else { unreachable!("six inputs") };
+        let mul = FpMul::uniform(self.format, self.policy);
+        let product = mul.call(m, "mul_weight", v, weight);
+        let step = Step { slot, score: v, v, fresh, update };
+        vec![("o", self.feedback(m, "o", &step, correction, product, v))]
+    }
+
+    /// The recurrence; `first` is the state after a first key. Returns the state after the step.
+    fn feedback<'m>(
+        &self,
+        m: &'m ModuleBuilder,
+        name: &str,
+        step: &Step<'m>,
+        correction: Signal<'m>,
+        addend: Signal<'m>,
+        first: Signal<'m>,
+    ) -> Signal<'m> {
+        let mul = FpMul::uniform(self.format, self.policy);
+        let add = FpAdd { format: self.format, policy: self.policy };
+        let var = hdl::StateVar { name, interleave: self.interleave, ty: float_type(self.format) };
+        let inputs = [correction, addend, first, step.fresh, step.update];
+        m.feedback(var, step.slot, &inputs, |old, x| {
+            let scaled = mul.call(m, &format!("mul_{name}"), old, x[0]);
+            let sum = add.call(m, &format!("add_{name}"), scaled, x[1]);
+            let next = x[3].mux(x[2], sum).named(&format!("{name}_next"));
+            Update { next, enable: x[4], out: x[4].mux(next, old).named(&format!("{name}_now")) }
+        })
+    }
+}
+
+/// `o · 1/ℓ`, one multiplier per element.
+pub(super) fn normalize<'m>(
+    m: &'m ModuleBuilder,
+    spec: &EngineSpec,
+    segments: u32,
+    o: Signal<'m>,
+    sum: Signal<'m>,
+) -> Signal<'m> {
+    let (format, policy) = (spec.accumulator, spec.policy);
+    let recip = Reciprocal { spec: RecipSpec { segments, ..RecipSpec::new(format, format) }, policy };
+    let inverse = recip.call(m, "recip", sum).named("inverse_sum");
+    let mul = FpMul { a: format, b: format, result: spec.output, policy };
+    mul.call_array(m, "normalize", spec.head_dim, each(o), inverse.into())
+}
+
+/// The functional counterpart of [`normalize`].
+pub(super) fn normalized(spec: &EngineSpec, segments: u32, o: &[u64], sum: u64) -> Vec<u64> {
+    let (format, policy) = (spec.accumulator, &spec.policy);
+    let inverse = RecipSpec { segments, ..RecipSpec::new(format, format) }.compute(policy, sum);
+    o.iter().map(|&o| scalar::mul(format, format, spec.output, policy, o, inverse)).collect()
+}
+
+struct Model {
+    spec: EngineSpec,
+    exp: ExpSpec,
+    recip_segments: u32,
+    /// m, ℓ, o
+    state: Option<(u64, u64, Vec<u64>)>,
+}
+
+impl QueryModel for Model {
+    fn step(&mut self, s: u64, v: &[u64]) {
+        let (score, acc, policy) = (self.spec.score(), self.spec.accumulator, &self.spec.policy);
+        let Some((max, sum, o)) = &mut self.state else {
+            self.state = Some((s, acc.one(), v.to_vec()));
+            return;
+        };
+        let new_max = scalar::max(score, *max, s);
+        let exp = |x| self.exp.compute(policy, x);
+        let correction = exp(scalar::sub(score, policy, *max, new_max));
+        let weight = exp(scalar::sub(score, policy, s, new_max));
+        let mul = |a, b| scalar::mul(acc, acc, acc, policy, a, b);
+        *max = new_max;
+        *sum = scalar::add(acc, policy, mul(*sum, correction), weight);
+        for (o, &v) in o.iter_mut().zip(v) {
+            *o = scalar::add(acc, policy, mul(*o, correction), mul(v, weight));
+        }
+    }
+
+    fn result(&self) -> Vec<u64> {
+        let (_, sum, o) = self.state.as_ref().expect("a key was met");
+        normalized(&self.spec, self.recip_segments, o, *sum)
+    }
+}

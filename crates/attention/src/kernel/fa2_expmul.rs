@@ -1,0 +1,183 @@
+//! `fa2-expmul`: FlashAttention-2 whose products with an exponential are ExpMul units (arXiv 2505.14314).
+//!
+//! ```text
+//! state [l o], input [1 v]:   state' = state·2^-L(m - m') + input·2^-L(s - m')        result = o · 1/l
+//! quantize = each:         L of each difference, rounded by itself (published)
+//! quantize = score-first:  the base-2 score is rounded once, then maximum and differences are exact integers
+//! ```
+
+use super::fa2::{normalize, normalized};
+use super::{Kernel, QueryModel, Step, state};
+use crate::config::Quantize;
+use crate::engine::EngineSpec;
+use arith::float::{clamp_amount, float_type};
+use arith::{ExpMul, FpAdd};
+use hdl::{Kind, ModuleBuilder, Outputs, Signal, Type, Update, each};
+use numerics::{ExpMulSpec, scalar};
+
+/// The kernel.
+#[derive(Clone, Copy, Debug)]
+pub struct Fa2ExpMul {
+    /// Where the logarithmic quantisation happens.
+    pub quantize: Quantize,
+    /// Fraction bits f of the power of two.
+    pub fraction_bits: u32,
+    /// Segments of the reciprocal's table.
+    pub recip_segments: u32,
+}
+
+impl Fa2ExpMul {
+    fn unit(&self, spec: &EngineSpec) -> ExpMulSpec {
+        ExpMulSpec::new(spec.accumulator, spec.score(), spec.accumulator, self.fraction_bits)
+    }
+
+    /// Levels of the correction of the state and of the new value.
+    fn levels<'m>(&self, m: &'m ModuleBuilder, spec: &EngineSpec, step: &Step<'m>) -> [Signal<'m>; 2] {
+        let unit = ExpMul { spec: self.unit(spec), policy: spec.policy };
+        match self.quantize {
+            Quantize::Each => levels_of_differences(m, spec, &unit, step),
+            Quantize::ScoreFirst => levels_of_scores(m, spec, &unit, step),
+        }
+    }
+}
+
+impl Kernel for Fa2ExpMul {
+    fn name(&self) -> &'static str {
+        "fa2-expmul"
+    }
+
+    fn lane<'m>(&self, m: &'m ModuleBuilder, spec: &EngineSpec, step: &Step<'m>) -> Signal<'m> {
+        let [correction, weight] = self.levels(m, spec, step);
+        let unit = ExpMul { spec: self.unit(spec), policy: spec.policy };
+        let one = m.lit(spec.accumulator.one(), spec.accumulator.width());
+        let extended = m.bundle(&[one, step.v]);
+        let f = self.fraction_bits;
+        let name = format!("expmul_element_{}_f{f}_i{}", spec.accumulator.name(), spec.interleave);
+        let kind = Kind { name: &name, doc: "o = o * 2^-correction + v * 2^-weight for the slot's query" };
+        let inputs = [
+            ("v", each(extended)),
+            ("correction", correction.into()),
+            ("weight", weight.into()),
+            ("slot", step.slot.into()),
+            ("fresh", step.fresh.into()),
+            ("update", step.update.into()),
+        ];
+        let count = spec.head_dim + 1;
+        let state = m.call_array("element", count, kind, &inputs, |m, x| element(m, spec, &unit, x))[0];
+        let (sum, o) = (state.element(0), state.elements(1, spec.head_dim));
+        normalize(m, spec, self.recip_segments, o, sum)
+    }
+
+    fn model(&self, spec: &EngineSpec) -> Box<dyn QueryModel> {
+        Box::new(Model { spec: spec.clone(), kernel: *self, unit: self.unit(spec), state: None })
+    }
+}
+
+/// `quantize = each`: float maximum and differences, each difference quantised.
+fn levels_of_differences<'m>(
+    m: &'m ModuleBuilder,
+    spec: &EngineSpec,
+    unit: &ExpMul,
+    step: &Step<'m>,
+) -> [Signal<'m>; 2] {
+    let (old_max, new_max) = super::fa2::running_max(m, spec, step);
+    let sub = FpAdd { format: spec.score(), policy: spec.policy };
+    let change = sub.call_sub(m, "max_change", old_max, new_max);
+    let below = sub.call_sub(m, "below_max", step.score, new_max);
+    [unit.quantize(m, "level_correction", change), unit.quantize(m, "level_weight", below)]
+}
+
+/// `quantize = score-first`: integer maximum and differences of quantised base-2 scores.
+fn levels_of_scores<'m>(
+    m: &'m ModuleBuilder,
+    spec: &EngineSpec,
+    unit: &ExpMul,
+    step: &Step<'m>,
+) -> [Signal<'m>; 2] {
+    let score = unit.quantize_score(m, "base2_score", step.score);
+    let var = state(spec, "m", Type::signed(unit.spec.score_bits()));
+    let (old, new) = m.feedback(var, step.slot, &[score, step.fresh, step.update], |old, x| {
+        let larger = old.lt(x[0]).mux(x[0], old);
+        let next = x[1].mux(x[0], larger).named("m_next");
+        Update { next, enable: x[2], out: (old, next) }
+    });
+    let most = (1 << unit.spec.level_bits()) - 1;
+    let level = |from: Signal<'m>, name: &str| clamp_amount(new - from, most).named(name);
+    [level(old, "level_correction"), level(score, "level_weight")]
+}
+
+fn element<'m>(m: &'m ModuleBuilder, spec: &EngineSpec, unit: &ExpMul, x: &[Signal<'m>]) -> Outputs<'m> {
+    let &[v, correction, weight, slot, fresh, update] = x else { unreachable!("six inputs") };
+    let add = FpAdd { format: spec.accumulator, policy: spec.policy };
+    let addend = unit.apply(m, "scale_v", v, weight);
+    let var = state(spec, "o", float_type(spec.accumulator));
+    let o = m.feedback(var, slot, &[correction, addend, v, fresh, update], |old, x| {
+        let scaled = unit.apply(m, "scale_o", old, x[0]);
+        let sum = add.call(m, "add_o", scaled, x[1]);
+        let next = x[3].mux(x[2], sum).named("o_next");
+        Update { next, enable: x[4], out: x[4].mux(next, old).named("o_now") }
+    });
+    vec![("o", o)]
+}
+
+/// The running maximum: a float, or a base-2 score in units of 2^-f.
+#[derive(Clone, Copy)]
+enum Max {
+    Float(u64),
+    Base2(i64),
+}
+
+struct Model {
+    spec: EngineSpec,
+    kernel: Fa2ExpMul,
+    unit: ExpMulSpec,
+    /// m and [ℓ o]
+    state: Option<(Max, Vec<u64>)>,
+}
+
+impl Model {
+    fn first(&self, s: u64) -> Max {
+        match self.kernel.quantize {
+            Quantize::Each => Max::Float(s),
+            Quantize::ScoreFirst => Max::Base2(self.unit.quantize_score(s)),
+        }
+    }
+
+    /// The new maximum and the levels of the state's and the value's correction.
+    fn levels(&self, max: Max, s: u64) -> (Max, u32, u32) {
+        let (score, policy) = (self.spec.score(), &self.spec.policy);
+        match max {
+            Max::Float(old) => {
+                let new = scalar::max(score, old, s);
+                let level = |x| self.unit.quantize(scalar::sub(score, policy, x, new));
+                (Max::Float(new), level(old), level(s))
+            }
+            Max::Base2(old) => {
+                let s = self.unit.quantize_score(s);
+                let new = old.max(s);
+                (Max::Base2(new), self.unit.clip(new - old), self.unit.clip(new - s))
+            }
+        }
+    }
+}
+
+impl QueryModel for Model {
+    fn step(&mut self, s: u64, v: &[u64]) {
+        let input: Vec<u64> = [self.spec.accumulator.one()].iter().chain(v).copied().collect();
+        let Some((max, state)) = self.state.take() else {
+            self.state = Some((self.first(s), input));
+            return;
+        };
+        let (max, correction, weight) = self.levels(max, s);
+        let (format, policy) = (self.spec.accumulator, &self.spec.policy);
+        let apply = |x, level| self.unit.apply(policy, x, level);
+        let next =
+            |(&o, &v): (&u64, &u64)| scalar::add(format, policy, apply(o, correction), apply(v, weight));
+        self.state = Some((max, state.iter().zip(&input).map(next).collect()));
+    }
+
+    fn result(&self) -> Vec<u64> {
+        let (_, state) = self.state.as_ref().expect("a key was met");
+        normalized(&self.spec, self.kernel.recip_segments, &state[1..], state[0])
+    }
+}
