@@ -92,6 +92,13 @@ fn fill(ty: Type, pattern: u64) -> Vec<u64> {
     value
 }
 
+/// Writes an entry; there is none beyond the last.
+fn replace(entries: &mut [Vec<u64>], addr: usize, data: Vec<u64>) {
+    if let Some(entry) = entries.get_mut(addr) {
+        *entry = data;
+    }
+}
+
 impl Interpreter {
     /// The module in its power-up state, all inputs zero.
     pub fn new(module: Arc<Module>) -> Interpreter {
@@ -168,9 +175,7 @@ impl Interpreter {
         }
         for (i, file) in module.files.iter().enumerate() {
             if let Some((addr, data)) = self.write(file.write) {
-                if let Some(entry) = self.files[i].get_mut(addr) {
-                    *entry = data;
-                }
+                replace(&mut self.files[i], addr, data);
             }
         }
         for (i, memory) in module.memories.iter().enumerate() {
@@ -180,9 +185,7 @@ impl Interpreter {
                 state.data = state.entries.get(addr).cloned().unwrap_or_else(|| fill(memory.ty, 0));
             }
             if let Some((addr, data)) = self.write(memory.write) {
-                if let Some(entry) = self.memories[i].entries.get_mut(addr) {
-                    *entry = data;
-                }
+                replace(&mut self.memories[i].entries, addr, data);
             }
         }
     }
