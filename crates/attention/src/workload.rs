@@ -5,7 +5,7 @@
 //!
 //! | file | arrays |
 //! |---|---|
-//! | `.npz`, `.safetensors` | `q` [H, S, d], `k` and `v` [H, N, d], optionally `n` [H]: valid rows of each head |
+//! | `.npz`, `.safetensors` | `q`: H × S × d; `k` and `v`: H × N × d; optionally `n`: H numbers of valid rows |
 //! | `.npy`, one for each | the same |
 //!
 //! Two dimensions are one head; four are batch and head. Elements are float32 or float16, in safetensors also bfloat16.

@@ -1,9 +1,12 @@
 //! Error messages are part of the product: each is kept as text under `tests/errors` and compared whole.
 //! `FLASHRTL_BLESS=1 cargo test -p flashrtl-attention --test errors` rewrites them.
 
-use attention::Config;
+mod support;
+
+use attention::{Config, Workload};
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use support::{Array, ramp, write_npy, write_npz};
 
 /// Compares with `tests/errors/<name>.txt`, or writes it.
 fn golden(name: &str, text: &str) {
@@ -98,6 +101,20 @@ fn overrides() {
     golden("overrides", &all);
 }
 
+#[test]
+fn lines_are_found_in_every_spelling() {
+    let start = "name = \"s\"\nkernel.name = \"fa2\"\n";
+    for (text, place) in [
+        ("array.query_lanes = 1\narray.head_dim = 0", "s.toml:4: array.head_dim = 0:"),
+        ("array = { query_lanes = 1,\n head_dim = 0 }", "s.toml:4: array.head_dim = 0:"),
+        ("[array]\nquery_lanes = 1\r\n\"head_dim\" = 0", "s.toml:5: array.head_dim = 0:"),
+        ("array = [[1, 2],\n[3]]", "s.toml:3: array = [[1, 2], [3]]: must be a section"),
+    ] {
+        let error = Config::parse(&format!("{start}{text}"), "s.toml", &[]).unwrap_err().to_string();
+        assert!(error.starts_with(place), "{error}");
+    }
+}
+
 /// What these say depends on the platform files, which grow.
 #[test]
 fn platforms() {
@@ -146,4 +163,98 @@ fn files_and_late_errors() {
         writeln!(all, "{error}\n").unwrap();
     }
     golden("files_and_late_errors", &all);
+}
+
+/// The error of loading a file, without its folder.
+fn load_fails(path: &Path) -> String {
+    let folder = format!("{}/", path.parent().unwrap().display());
+    Workload::load(path).unwrap_err().to_string().replace(&folder, "")
+}
+
+/// q, k, v of 2 heads, 3 queries, 4 keys, 5 elements, with one of them replaced.
+fn arrays(replaced: &'static str, array: Array) -> Vec<(&'static str, Array)> {
+    let mut all = vec![("q", ramp(&[2, 3, 5])), ("k", ramp(&[2, 4, 5])), ("v", ramp(&[2, 4, 5]))];
+    all.retain(|(name, _)| *name != replaced);
+    all.push((replaced, array));
+    all
+}
+
+/// An array with one element replaced.
+fn with(shape: &[u64], at: usize, element: f32) -> Array {
+    let mut array = ramp(shape);
+    array.1[at] = element;
+    array
+}
+
+#[test]
+fn npz_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut all = String::new();
+    let mut fails = |name: &str, arrays: &[(&str, Array)], lengths: Option<&[i32]>| {
+        let path = folder.path().join(format!("{name}.npz"));
+        write_npz(&path, arrays, lengths);
+        writeln!(all, "{}\n", load_fails(&path)).unwrap();
+    };
+    let good = arrays("v", ramp(&[2, 4, 5]));
+    fails("no_q", &good[1..], None);
+    fails("no_arrays", &[], None);
+    fails("head_dims_differ", &arrays("q", ramp(&[2, 3, 6])), None);
+    fails("heads_differ", &arrays("q", ramp(&[1, 3, 5])), None);
+    fails("keys_differ", &arrays("v", ramp(&[2, 3, 5])), None);
+    fails("one_dimension", &arrays("v", ramp(&[40])), None);
+    fails("nan", &arrays("k", with(&[2, 4, 5], 27, f32::NAN)), None);
+    fails("infinity", &arrays("v", with(&[2, 4, 5], 3, f32::NEG_INFINITY)), None);
+    fails("empty_sequence", &arrays("q", ramp(&[2, 0, 5])), None);
+    fails("no_valid_row", &good, Some(&[4, 0]));
+    fails("too_many_valid_rows", &good, Some(&[4, 5]));
+    fails("lengths_of_other_heads", &good, Some(&[4, 4, 4]));
+    golden("npz_files", &all);
+}
+
+#[test]
+fn other_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let floats = ramp(&[2, 4, 5]);
+    write_npy(&path("f32.npy"), &floats.0, &floats.1, npyz::Order::C);
+    write_npy(&path("f64.npy"), &[1, 1, 2], &[1.0f64, 2.0], npyz::Order::C);
+    write_npy(&path("fortran.npy"), &floats.0, &floats.1, npyz::Order::Fortran);
+    let bytes = std::fs::read(path("f32.npy")).unwrap();
+    std::fs::write(path("cut.npy"), &bytes[..bytes.len() - 7]).unwrap();
+    std::fs::write(path("text.npz"), "no archive").unwrap();
+    std::fs::write(path("text.safetensors"), "no header").unwrap();
+    std::fs::write(path("tensors.pt"), "").unwrap();
+    let dtype = safetensors::Dtype::F64;
+    let other = support::safetensors(&[("q", dtype, vec![1, 1], vec![0; 8])]);
+    std::fs::write(path("f64.safetensors"), other).unwrap();
+    let other = support::safetensors(&[("query", dtype, vec![1, 1], vec![0; 8])]);
+    std::fs::write(path("query.safetensors"), other).unwrap();
+
+    let mut all = String::new();
+    for name in
+        ["f32.npy", "text.npz", "text.safetensors", "tensors.pt", "f64.safetensors", "query.safetensors"]
+    {
+        writeln!(all, "{}\n", load_fails(&path(name))).unwrap();
+    }
+    for name in ["f64.npy", "fortran.npy", "cut.npy", "missing.npy"] {
+        let good = path("f32.npy");
+        let error = Workload::load_npy(&path(name), &good, &good, None).unwrap_err().to_string();
+        writeln!(all, "{}\n", error.replace(&format!("{}/", folder.path().display()), "")).unwrap();
+    }
+    let good = path("f32.npy");
+    let error = Workload::load_npy(&good, &good, &good, Some(&good)).unwrap_err().to_string();
+    writeln!(all, "{}", error.replace(&format!("{}/", folder.path().display()), "")).unwrap();
+    golden("other_files", &all);
+}
+
+#[test]
+fn workload_against_configuration() {
+    let check = |overrides: &[&str]| {
+        let small = Config::parse(GOOD, "small.toml", &[]).unwrap();
+        let config = Config::parse(GOOD, "small.toml", overrides).unwrap();
+        Workload::generate(small.engine().unwrap()).check(&config).expect_err("fits").to_string()
+    };
+    let head_dim = check(&["array.head_dim=32"]);
+    let keys = check(&["array.max_keys=16"]);
+    golden("workload_against_configuration", &format!("{head_dim}\n\n{keys}\n"));
 }
