@@ -22,6 +22,11 @@ pub(super) struct Arrays {
 impl Tensor {
     /// Takes two dimensions as one head, and four as batch and head.
     pub fn new(name: &'static str, shape: &[usize], data: Vec<f32>) -> Result<Tensor, String> {
+        // A damaged header may promise more than there is, or more than can be counted.
+        let promised = shape.iter().try_fold(1usize, |product, &n| product.checked_mul(n));
+        if promised != Some(data.len()) {
+            return Err(format!("{name} has shape {shape:?} and {} elements", data.len()));
+        }
         let shape = match *shape {
             [rows, d] => (1, rows, d),
             [heads, rows, d] => (heads, rows, d),
@@ -97,5 +102,18 @@ impl Arrays {
             }
         }
         Ok(valid.iter().map(|&n| n as usize).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shape_that_promises_too_much_is_refused() {
+        for shape in [&[2, 3, 4][..], &[1 << 32, 1 << 32, 1 << 32], &[2, usize::MAX, 3, 1]] {
+            let Err(error) = Tensor::new("q", shape, vec![0.0; 23]) else { panic!("{shape:?}") };
+            assert!(error.ends_with("and 23 elements"), "{error}");
+        }
     }
 }
