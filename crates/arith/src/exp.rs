@@ -44,7 +44,7 @@ impl Exp {
         let scaled = ((argument * log2e) + half).shr_const(spec.t_shift());
         let t = scaled.low(spec.t_int() + spec.t_frac).named("base2_argument");
         let frac = t.low(spec.t_frac).named("frac");
-        let integer = (t.shr_const(spec.t_frac) + frac.reduce_or()).named("integer");
+        let integer = (t.shr_const(spec.t_frac) + frac.reduce_or()).named("whole");
         let complement = (-frac).low(spec.t_frac).named("complement");
 
         let table = spec.tables();

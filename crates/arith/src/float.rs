@@ -79,8 +79,8 @@ pub fn round_pack<'b>(format: Format, policy: &Policy, raw: Raw<'b>, range: Rang
     let (fraction, increment) = retain(policy, raw.sig, m);
     let unrounded = b.concat(&[exp.reinterpret(false), fraction]);
     let packed = match increment {
-        Some(inc) => (unrounded + inc).truncate(unrounded.width()).named("packed"),
-        None => unrounded.named("packed"),
+        Some(inc) => (unrounded + inc).truncate(unrounded.width()).named("rounded"),
+        None => unrounded.named("rounded"),
     };
     let exp_rounded = packed.high(exp.width()).reinterpret(true).named("exp_rounded");
     let mut magnitude = packed.low(m + e);

@@ -2,7 +2,7 @@
 
 use crate::float::{Range, Raw, constant, policy_suffix, round_pack, unpack};
 use crate::operator::{Case, Operator, Params, float};
-use hdl::{each, Kind, ModuleBuilder, Outputs, Signal, Type};
+use hdl::{Kind, ModuleBuilder, Outputs, Signal, Type, each};
 use numerics::{Format, Policy, scalar};
 
 /// A converter.

@@ -13,7 +13,8 @@ mod drain;
 mod q_loader;
 mod sequencer;
 
-use crate::kernel::Kernel;
+use crate::config::{EngineConfig, Interleave, ScaleInput};
+use crate::kernel::{self, Kernel};
 use crate::lane;
 use arith::FpConvert;
 use arith::float::float_type;
@@ -47,6 +48,30 @@ pub struct EngineSpec {
 }
 
 impl EngineSpec {
+    /// The engine of a configuration; `interleave = "auto"` reads as 1 until [`EngineSpec::elaborate_auto`].
+    pub fn new(name: &str, config: &EngineConfig, policy: Policy) -> EngineSpec {
+        let format = &config.format;
+        let scale = (config.kernel.scale == ScaleInput::Port).then_some(format.score);
+        let dot =
+            DotSpec { operand: format.input, result: format.score, align_bits: format.align_bits, scale };
+        let interleave = match config.array.interleave {
+            Interleave::Auto => 1,
+            Interleave::Fixed(slots) => slots,
+        };
+        EngineSpec {
+            name: name.into(),
+            kernel: kernel::build(&config.kernel.options),
+            head_dim: config.array.head_dim,
+            lanes: config.array.query_lanes,
+            interleave,
+            dot,
+            value: format.input,
+            accumulator: format.accumulator,
+            output: format.output,
+            policy,
+        }
+    }
+
     /// Queries resident together, P × interleave.
     pub fn block(&self) -> u32 {
         self.lanes * self.interleave
@@ -110,9 +135,9 @@ impl EngineSpec {
         let o_ready = b.input("o_ready", bit);
         let scale = self.dot.scale.map(|format| b.stable(b.input("scale", float_type(format))));
 
-        let release = b.wire("release", bit);
+        let release = b.wire("bank_release", bit);
         let loader = q_loader::call(b, self, q_valid, q_active, q_last, release);
-        let drain_busy = b.wire("drain_busy", bit);
+        let drain_busy = b.wire("results_pending", bit);
         let step = sequencer::call(b, self, kv_valid, kv_last, loader.full, drain_busy);
         b.drive(release, step.release);
 
@@ -122,7 +147,8 @@ impl EngineSpec {
         let v_wide = convert.call(b, "v_convert", v_data);
         let v = b.register("row_v", v_wide.ty()).enable(step.accept);
         v.set(v_wide);
-        let met = kv_mask & loader.active_of(step.next_bank);
+        let active = loader.active_of(step.next_bank);
+        let met = kv_mask & active;
         let meets = self.met_queries(b, met, &step);
 
         let lane = lane::define(b, self);
@@ -148,7 +174,7 @@ impl EngineSpec {
         let (rows, empties) = (lanes[0], lanes[1]);
         let (result_valid, result_slot) = (lanes[2].element(0), lanes[3].element(0));
 
-        let drain = drain::call(b, self, step.block_end, met, result_valid, result_slot, o_ready);
+        let drain = drain::call(b, self, step.block_end, active, result_valid, result_slot, o_ready);
         b.drive(drain_busy, drain.busy);
         b.drive(o_slot, drain.slot);
         let o_data = b.register("o_data", float_type(self.output).times(d)).enable(drain.load);

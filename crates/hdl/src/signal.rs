@@ -325,12 +325,26 @@ macro_rules! bitwise {
             #[track_caller]
             fn $method(self, other: Self) -> Self {
                 assert_eq!(self.ty, other.ty, "bitwise operands have one type");
+                for (x, constant) in [(self, other), (other, self)] {
+                    if let Some(folded) = constant.zero_folds(x, Op::$op) {
+                        return folded;
+                    }
+                }
                 self.op(Op::$op(self.id, other.id), self.ty)
             }
         }
     )*};
 }
 bitwise! { BitAnd bitand And; BitOr bitor Or; BitXor bitxor Xor; }
+
+impl<'b> Signal<'b> {
+    /// `x op 0` where `self` is the constant 0.
+    fn zero_folds(self, x: Self, op: fn(NodeId, NodeId) -> Op) -> Option<Self> {
+        let is_zero = self.builder.state.borrow().module.nodes[self.id.index()].op == Op::Const(0);
+        let absorbs = matches!(op(self.id, x.id), Op::And(..));
+        is_zero.then_some(if absorbs { self } else { x })
+    }
+}
 
 impl<'b> ops::Not for Signal<'b> {
     type Output = Signal<'b>;

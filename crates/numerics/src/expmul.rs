@@ -143,7 +143,12 @@ impl ExpMulSpec {
     /// Confines a difference of levels (≥ 0) to [`level_bits`](Self::level_bits).
     pub fn clip(&self, level: i64) -> u32 {
         debug_assert!(level >= 0, "a score above the running maximum");
-        level.min((1 << self.level_bits()) - 1) as u32
+        level.min(self.most() as i64) as u32
+    }
+
+    /// The largest level; it flushes every v to zero.
+    pub fn most(&self) -> u64 {
+        (1 << self.level_bits()) - 1
     }
 
     /// v·2^-L, with L in units of 2^-f.

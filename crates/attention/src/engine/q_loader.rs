@@ -73,19 +73,19 @@ fn body<'m>(
     slot.enable(accept & (last_lane | block_end))
         .set(block_end.mux(zero_slot, next_of(slot.q, spec.interleave)));
 
+    let here: Vec<Signal<'m>> = (0..block)
+        .map(|n| lane.q.eq_const(u64::from(n % lanes)) & slot.q.eq_const(u64::from(n / lanes)) & q_active)
+        .collect();
+    let here = m.bundle(&here).named("active_here");
     let mut active = vec![];
     for (i, full) in full.into_iter().enumerate() {
-        let here = if i == 0 { !bank.q } else { bank.q };
-        let leaves = if i == 0 { !release_bank.q } else { release_bank.q };
-        let free = (release & leaves).named(&format!("free_{i}"));
-        full.set((full.q | (block_end & here)) & !free);
-        for n in 0..block {
-            let mine = lane.q.eq_const(u64::from(n % lanes)) & slot.q.eq_const(u64::from(n / lanes));
-            let flag = m.register(&format!("active_{i}_{n}"), bit).reset(0);
-            let sets = accept & here & mine & q_active;
-            flag.set((flag.q | sets) & !free);
-            active.push(flag.q);
-        }
+        let pick = |bank: Signal<'m>| if i == 0 { !bank } else { bank };
+        let free = (release & pick(release_bank.q)).named(&format!("free_{i}"));
+        full.set((full.q | (block_end & pick(bank.q))) & !free);
+        let flags =
+            m.register(&format!("active_{i}"), here.ty()).reset(0).enable(free | (accept & pick(bank.q)));
+        flags.set(free.mux(m.zero(here.ty()), flags.q | here));
+        active.push(flags.q);
     }
     let writes: Vec<Signal<'m>> = (0..lanes).map(|n| accept & lane.q.eq_const(u64::from(n))).collect();
     vec![

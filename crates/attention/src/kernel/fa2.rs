@@ -1,15 +1,17 @@
-//! `fa2`: FlashAttention-2 (arXiv 2307.08691) with a bf16-sized exponential, the baseline of the papers.
+//! `fa2`: FlashAttention-2 (arXiv 2307.08691) with piecewise-linear e^x and 1/x, the baseline of both papers.
 //!
 //! ```text
 //! m' = max(m, s)   c = e^(m - m')   e = e^(s - m')
-//! l' = l·c + e     o' = o·c + v·e   result = o · 1/l          each operation rounded; first key: m = s, l = 1, o = v
+//! l' = l·c + e     o' = o·c + v·e   result = o · 1/l          each operation rounded
 //! ```
+//! A first key meets l = 0 and o = +0 under m = s, so that l becomes 1 and o becomes v by the same datapath (a −0 in v
+//! as +0). A key that is not met has c = 1 and e = 0 and writes nothing. Zeros in a result row are +0.
 
 use super::{Kernel, QueryModel, Step, state};
 use crate::engine::EngineSpec;
-use arith::float::float_type;
+use arith::float::{float_type, policy_suffix};
 use arith::{Exp, FpAdd, FpMax, FpMul, Reciprocal};
-use hdl::{Kind, ModuleBuilder, Outputs, Signal, Update, each};
+use hdl::{Kind, ModuleBuilder, Outputs, Signal, StateVar, Update, each};
 use numerics::{ExpSpec, Format, Policy, RecipSpec, scalar};
 
 /// The kernel.
@@ -43,8 +45,10 @@ impl Kernel for Fa2 {
         let weight = exp.call(m, "exp_weight", weight).named("weight");
 
         let one = m.lit(spec.accumulator.one(), spec.accumulator.width());
+        let correction = step.update.mux(correction, one).named("correction_or_one");
+        let weight = step.update.mux(weight, m.zero(weight.ty())).named("weight_or_zero");
         let update = MulAdd { format: spec.accumulator, policy, interleave: spec.interleave };
-        let sum = update.feedback(m, "l", step, correction, weight, one);
+        let sum = update.feedback(m, "l", [step.slot, step.fresh, step.update], correction, weight);
         let name = format!("fa2_element_{}_i{}", spec.accumulator.name(), spec.interleave);
         let kind = Kind { name: &name, doc: "o = o * correction + v * weight for the slot's query" };
         let inputs = [
@@ -78,9 +82,9 @@ pub(super) fn running_max<'m>(
     let max = FpMax { format: spec.score() };
     let var = state(spec, "m", float_type(spec.score()));
     m.feedback(var, step.slot, &[step.score, step.fresh, step.update], |old, x| {
-        let larger = max.call(m, "max", old, x[0]);
-        let next = x[1].mux(x[0], larger).named("m_next");
-        Update { next, enable: x[2], out: (old, next) }
+        let before = x[1].mux(x[0], old).named("m_before");
+        let next = max.call(m, "max", before, x[0]).named("m_next");
+        Update { next, enable: x[2], out: (before, next) }
     })
 }
 
@@ -96,30 +100,27 @@ impl MulAdd {
     fn element<'m>(&self, m: &'m ModuleBuilder, x: &[Signal<'m>]) -> Outputs<'m> {
         let &[v, correction, weight, slot, fresh, update] = x else { unreachable!("six inputs") };
         let mul = FpMul::uniform(self.format, self.policy);
-        let product = mul.call(m, "mul_weight", v, weight);
-        let step = Step { slot, score: v, v, fresh, update };
-        vec![("o", self.feedback(m, "o", &step, correction, product, v))]
+        let addend = mul.call(m, "mul_weight", v, weight);
+        vec![("o", self.feedback(m, "o", [slot, fresh, update], correction, addend))]
     }
 
-    /// The recurrence; `first` is the state after a first key. Returns the state after the step.
+    /// The recurrence; returns the state after the step.
     fn feedback<'m>(
         &self,
         m: &'m ModuleBuilder,
         name: &str,
-        step: &Step<'m>,
+        [slot, fresh, update]: [Signal<'m>; 3],
         correction: Signal<'m>,
         addend: Signal<'m>,
-        first: Signal<'m>,
     ) -> Signal<'m> {
         let mul = FpMul::uniform(self.format, self.policy);
         let add = FpAdd { format: self.format, policy: self.policy };
-        let var = hdl::StateVar { name, interleave: self.interleave, ty: float_type(self.format) };
-        let inputs = [correction, addend, first, step.fresh, step.update];
-        m.feedback(var, step.slot, &inputs, |old, x| {
+        let var = StateVar { name, interleave: self.interleave, ty: float_type(self.format) };
+        m.feedback(var, slot, &[correction, addend, fresh, update], |old, x| {
+            let old = x[2].mux(m.zero(old.ty()), old).named(&format!("{name}_before"));
             let scaled = mul.call(m, &format!("mul_{name}"), old, x[0]);
-            let sum = add.call(m, &format!("add_{name}"), scaled, x[1]);
-            let next = x[3].mux(x[2], sum).named(&format!("{name}_next"));
-            Update { next, enable: x[4], out: x[4].mux(next, old).named(&format!("{name}_now")) }
+            let next = add.call(m, &format!("add_{name}"), scaled, x[1]).named(&format!("{name}_next"));
+            Update { next, enable: x[3], out: next }
         })
     }
 }
@@ -136,14 +137,24 @@ pub(super) fn normalize<'m>(
     let recip = Reciprocal { spec: RecipSpec { segments, ..RecipSpec::new(format, format) }, policy };
     let inverse = recip.call(m, "recip", sum).named("inverse_sum");
     let mul = FpMul { a: format, b: format, result: spec.output, policy };
-    mul.call_array(m, "normalize", spec.head_dim, each(o), inverse.into())
+    let name = format!("normalize_{}_{}{}", format.name(), spec.output.name(), policy_suffix(&policy));
+    let kind = Kind { name: &name, doc: "y = round(o * inverse_sum), zeros as +0" };
+    let inputs = [("o", each(o)), ("inverse_sum", inverse.into())];
+    m.call_array("normalize", spec.head_dim, kind, &inputs, |m, x| {
+        let scaled = mul.call(m, "mul", x[0], x[1]);
+        let magnitude = scaled.low(scaled.width() - 1);
+        let sign = scaled.msb() & magnitude.reduce_or();
+        vec![("y", m.concat(&[sign, magnitude]))]
+    })[0]
 }
 
 /// The functional counterpart of [`normalize`].
 pub(super) fn normalized(spec: &EngineSpec, segments: u32, o: &[u64], sum: u64) -> Vec<u64> {
     let (format, policy) = (spec.accumulator, &spec.policy);
     let inverse = RecipSpec { segments, ..RecipSpec::new(format, format) }.compute(policy, sum);
-    o.iter().map(|&o| scalar::mul(format, format, spec.output, policy, o, inverse)).collect()
+    let scaled = |&o: &u64| scalar::mul(format, format, spec.output, policy, o, inverse);
+    let positive_zero = |y: u64| if spec.output.is_zero(y) { 0 } else { y };
+    o.iter().map(scaled).map(positive_zero).collect()
 }
 
 struct Model {
@@ -157,10 +168,7 @@ struct Model {
 impl QueryModel for Model {
     fn step(&mut self, s: u64, v: &[u64]) {
         let (score, acc, policy) = (self.spec.score(), self.spec.accumulator, &self.spec.policy);
-        let Some((max, sum, o)) = &mut self.state else {
-            self.state = Some((s, acc.one(), v.to_vec()));
-            return;
-        };
+        let (max, sum, o) = self.state.get_or_insert_with(|| (s, 0, vec![0; v.len()]));
         let new_max = scalar::max(score, *max, s);
         let exp = |x| self.exp.compute(policy, x);
         let correction = exp(scalar::sub(score, policy, *max, new_max));

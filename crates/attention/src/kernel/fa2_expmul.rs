@@ -5,6 +5,8 @@
 //! quantize = each:         L of each difference, rounded by itself (published)
 //! quantize = score-first:  the base-2 score is rounded once, then maximum and differences are exact integers
 //! ```
+//! A first key meets [0 0] under m = s, so that the state becomes [1 v] by the same datapath; a key that is not met has
+//! correction 0 and the level that flushes every input, and writes nothing.
 
 use super::fa2::{normalize, normalized};
 use super::{Kernel, QueryModel, Step, state};
@@ -49,6 +51,9 @@ impl Kernel for Fa2ExpMul {
     fn lane<'m>(&self, m: &'m ModuleBuilder, spec: &EngineSpec, step: &Step<'m>) -> Signal<'m> {
         let [correction, weight] = self.levels(m, spec, step);
         let unit = ExpMul { spec: self.unit(spec), policy: spec.policy };
+        let (none, all) = (m.zero(unit.level_type()), m.lit(self.unit(spec).most(), unit.level_type().width));
+        let correction = step.update.mux(correction, none).named("correction");
+        let weight = step.update.mux(weight, all).named("weight");
         let one = m.lit(spec.accumulator.one(), spec.accumulator.width());
         let extended = m.bundle(&[one, step.v]);
         let f = self.fraction_bits;
@@ -97,12 +102,11 @@ fn levels_of_scores<'m>(
     let score = unit.quantize_score(m, "base2_score", step.score);
     let var = state(spec, "m", Type::signed(unit.spec.score_bits()));
     let (old, new) = m.feedback(var, step.slot, &[score, step.fresh, step.update], |old, x| {
-        let larger = old.lt(x[0]).mux(x[0], old);
-        let next = x[1].mux(x[0], larger).named("m_next");
-        Update { next, enable: x[2], out: (old, next) }
+        let before = x[1].mux(x[0], old).named("m_before");
+        let next = before.lt(x[0]).mux(x[0], before).named("m_next");
+        Update { next, enable: x[2], out: (before, next) }
     });
-    let most = (1 << unit.spec.level_bits()) - 1;
-    let level = |from: Signal<'m>, name: &str| clamp_amount(new - from, most).named(name);
+    let level = |from: Signal<'m>, name: &str| clamp_amount(new - from, unit.spec.most()).named(name);
     [level(old, "level_correction"), level(score, "level_weight")]
 }
 
@@ -111,11 +115,11 @@ fn element<'m>(m: &'m ModuleBuilder, spec: &EngineSpec, unit: &ExpMul, x: &[Sign
     let add = FpAdd { format: spec.accumulator, policy: spec.policy };
     let addend = unit.apply(m, "scale_v", v, weight);
     let var = state(spec, "o", float_type(spec.accumulator));
-    let o = m.feedback(var, slot, &[correction, addend, v, fresh, update], |old, x| {
+    let o = m.feedback(var, slot, &[correction, addend, fresh, update], |old, x| {
+        let old = x[2].mux(m.zero(old.ty()), old).named("o_before");
         let scaled = unit.apply(m, "scale_o", old, x[0]);
-        let sum = add.call(m, "add_o", scaled, x[1]);
-        let next = x[3].mux(x[2], sum).named("o_next");
-        Update { next, enable: x[4], out: x[4].mux(next, old).named("o_now") }
+        let next = add.call(m, "add_o", scaled, x[1]).named("o_next");
+        Update { next, enable: x[3], out: next }
     });
     vec![("o", o)]
 }
@@ -164,10 +168,7 @@ impl Model {
 impl QueryModel for Model {
     fn step(&mut self, s: u64, v: &[u64]) {
         let input: Vec<u64> = [self.spec.accumulator.one()].iter().chain(v).copied().collect();
-        let Some((max, state)) = self.state.take() else {
-            self.state = Some((self.first(s), input));
-            return;
-        };
+        let (max, state) = self.state.take().unwrap_or_else(|| (self.first(s), vec![0; input.len()]));
         let (max, correction, weight) = self.levels(max, s);
         let (format, policy) = (self.spec.accumulator, &self.spec.policy);
         let apply = |x, level| self.unit.apply(policy, x, level);

@@ -1,50 +1,75 @@
-//! Writing tensor files for tests.
-#![allow(dead_code)] // each test binary uses a part
+//! Random engines and random jobs for them.
 
-use npyz::WriterBuilder;
-use npyz::npz::NpzWriter;
-use npyz::zip::write::FileOptions;
-use std::path::Path;
+use attention::config::{KernelOptions, Normalize, Quantize};
+use attention::simulate::{Block, KeyRow, Query};
+use attention::{EngineSpec, kernel};
+use numerics::stratified::Rng;
+use numerics::{DotSpec, Format, Policy, catalog};
 
-/// An array to write: shape and elements.
-pub type Array = (Vec<u64>, Vec<f32>);
+/// The published baseline.
+pub const FA2: KernelOptions =
+    KernelOptions::Fa2 { normalize: Normalize::Parallel, exp_segments: 8, recip_segments: 16 };
 
-/// Elements 0, 1/8, … so that every one is different and exact in bf16 for a while.
-pub fn ramp(shape: &[u64]) -> Array {
-    let len = shape.iter().product::<u64>();
-    (shape.to_vec(), (0..len).map(|i| i as f32 / 8.0).collect())
+/// An ExpMul kernel.
+pub const fn expmul(quantize: Quantize, fraction_bits: u32) -> KernelOptions {
+    KernelOptions::Fa2ExpMul { quantize, fraction_bits, recip_segments: 16 }
 }
 
-/// Writes an `.npz` file of float32 arrays and, if given, int32 lengths `n`.
-pub fn write_npz(path: &Path, arrays: &[(&str, Array)], lengths: Option<&[i32]>) {
-    let mut archive = NpzWriter::create(path).unwrap();
-    for (name, (shape, data)) in arrays {
-        let array = archive.array(name, FileOptions::default()).unwrap().default_dtype();
-        let mut writer = array.shape(shape).begin_nd().unwrap();
-        writer.extend(data.iter().copied()).unwrap();
-        writer.finish().unwrap();
+/// An engine with bf16 state and q, k, v in `input`.
+pub fn engine(
+    options: &KernelOptions,
+    input: Format,
+    head_dim: u32,
+    lanes: u32,
+    interleave: u32,
+) -> EngineSpec {
+    let bf16 = catalog::BF16;
+    EngineSpec {
+        name: "engine".into(),
+        kernel: kernel::build(options),
+        head_dim,
+        lanes,
+        interleave,
+        dot: DotSpec::new(input, bf16),
+        value: input,
+        accumulator: bf16,
+        output: bf16,
+        policy: Policy::default(),
     }
-    if let Some(lengths) = lengths {
-        let array = archive.array("n", FileOptions::default()).unwrap().default_dtype();
-        let mut writer = array.shape(&[lengths.len() as u64]).begin_nd().unwrap();
-        writer.extend(lengths.iter().copied()).unwrap();
-        writer.finish().unwrap();
-    }
 }
 
-/// Writes an `.npy` file.
-pub fn write_npy<T: npyz::AutoSerialize + Copy>(path: &Path, shape: &[u64], data: &[T], order: npyz::Order) {
-    let file = std::fs::File::create(path).unwrap();
-    let options = npyz::WriteOptions::new().default_dtype().shape(shape).order(order);
-    let mut writer = options.writer(file).begin_nd().unwrap();
-    writer.extend(data.iter().copied()).unwrap();
-    writer.finish().unwrap();
+/// Random blocks: partial ones, inactive queries, masked keys (whole rows and whole queries too), values of either sign
+/// including zeros of both signs.
+pub fn blocks(spec: &EngineSpec, rng: &mut Rng, count: usize, most_keys: u64) -> Vec<Block> {
+    (0..count).map(|_| block(spec, rng, most_keys)).collect()
 }
 
-/// The bytes of a safetensors file of little-endian elements.
-pub fn safetensors(arrays: &[(&str, safetensors::Dtype, Vec<usize>, Vec<u8>)]) -> Vec<u8> {
-    let views = arrays.iter().map(|(name, dtype, shape, data)| {
-        (*name, safetensors::tensor::TensorView::new(*dtype, shape.clone(), data).unwrap())
-    });
-    safetensors::serialize(views, None).unwrap()
+fn block(spec: &EngineSpec, rng: &mut Rng, most_keys: u64) -> Block {
+    let size = u64::from(spec.block());
+    let n = if rng.below(3) == 0 { 1 + rng.below(size) } else { size };
+    let density = [0.0, 0.3, 0.9, 1.0][rng.below(4) as usize];
+    let spread = [0.3, 1.0, 4.0][rng.below(3) as usize];
+    let queries = (0..n).map(|_| Query { row: row(spec, rng, spread), active: rng.below(8) > 0 }).collect();
+    let keys = (0..1 + rng.below(most_keys))
+        .map(|_| KeyRow {
+            k: row(spec, rng, spread),
+            v: row(spec, rng, 1.0),
+            meets: (0..size).map(|_| rng.unit() < density).collect(),
+        })
+        .collect();
+    Block { queries, keys }
+}
+
+fn row(spec: &EngineSpec, rng: &mut Rng, spread: f64) -> Vec<u64> {
+    let format = spec.dot.operand;
+    let sign = 1 << (format.width() - 1);
+    let element = |rng: &mut Rng| match rng.below(16) {
+        0 => rng.below(2) * sign,
+        1 => rng.below(2) * sign | rng.below(1 << format.man_bits),
+        _ => {
+            let normal = (0..6).map(|_| rng.unit()).sum::<f64>() - 3.0;
+            format.encode(normal * spread, &spec.policy)
+        }
+    };
+    (0..spec.head_dim).map(|_| element(rng)).collect()
 }

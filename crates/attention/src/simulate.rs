@@ -1,0 +1,385 @@
+//! Driving a query engine: blocks of queries and key rows in, result rows out, with optional stalls on every port.
+
+use crate::engine::EngineSpec;
+use crate::functional::{self, ResultRow};
+use numerics::stratified::Rng;
+use sim::{EngineError, InPort, OutPort, PortTrace, Program, Simulator, Trace};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// One query of a block.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Query {
+    /// Elements in the input format.
+    pub row: Vec<u64>,
+    /// An inactive query occupies its slot and gives no result.
+    pub active: bool,
+}
+
+/// One key and value row of a block.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KeyRow {
+    /// Key elements.
+    pub k: Vec<u64>,
+    /// Value elements.
+    pub v: Vec<u64>,
+    /// Which queries of the block meet the key, query 0 first; queries beyond its end do not.
+    pub meets: Vec<bool>,
+}
+
+/// A block of queries and the keys they meet.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Block {
+    /// 1 to P × interleave queries.
+    pub queries: Vec<Query>,
+    /// At least one key row.
+    pub keys: Vec<KeyRow>,
+}
+
+impl Block {
+    /// The result rows of the functional model, inactive queries left out.
+    pub fn reference(&self, spec: &EngineSpec, scale: Option<u64>) -> Vec<ResultRow> {
+        let keys: Vec<Vec<u64>> = self.keys.iter().map(|r| r.k.clone()).collect();
+        let values: Vec<Vec<u64>> = self.keys.iter().map(|r| r.v.clone()).collect();
+        let active = self.queries.iter().enumerate().filter(|(_, q)| q.active);
+        let meets = |n: usize, i: usize| self.keys[i].meets.get(n).copied().unwrap_or(false);
+        active
+            .map(|(n, q)| functional::attend(spec, &q.row, &keys, &values, scale, |i| meets(n, i)))
+            .collect()
+    }
+
+    /// Unmasked steps of active queries.
+    fn useful_steps(&self) -> u64 {
+        let met = |r: &KeyRow| self.queries.iter().zip(&r.meets).filter(|(q, m)| q.active && **m).count();
+        self.keys.iter().map(|r| met(r) as u64).sum()
+    }
+
+    fn results(&self) -> usize {
+        self.queries.iter().filter(|q| q.active).count()
+    }
+}
+
+/// How often each port pauses, as probabilities per cycle.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct Stalls {
+    /// The query source has nothing to give.
+    pub q: f64,
+    /// The key source has nothing to give.
+    pub kv: f64,
+    /// The sink takes nothing.
+    pub o: f64,
+    /// Seed of the pauses.
+    pub seed: u64,
+}
+
+/// What a run gave.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Outcome {
+    /// Result rows of every block, in order.
+    pub rows: Vec<ResultRow>,
+    /// Clock cycles until the last row left.
+    pub cycles: u64,
+    /// Unmasked steps of active queries.
+    pub useful_steps: u64,
+}
+
+impl Outcome {
+    /// Useful steps ÷ (lanes × cycles).
+    pub fn utilisation(&self, spec: &EngineSpec) -> f64 {
+        self.useful_steps as f64 / (f64::from(spec.lanes) * self.cycles as f64)
+    }
+}
+
+/// Inputs and outputs of every cycle, to replay in another engine.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Recording {
+    /// Input ports.
+    pub inputs: Trace,
+    /// Output ports.
+    pub outputs: Trace,
+}
+
+/// Runs `jobs` (one list of blocks per stimulus of `simulator`) to the end; `observe` sees every settled cycle.
+///
+/// # Errors
+/// When no row moves for a very long time: the design hangs.
+pub fn run(
+    spec: &EngineSpec,
+    simulator: &mut Simulator,
+    jobs: &[Vec<Block>],
+    scale: Option<u64>,
+    stalls: Stalls,
+    mut observe: impl FnMut(&Pins<'_>) -> Result<(), EngineError>,
+) -> Result<Vec<Outcome>, EngineError> {
+    assert_eq!(simulator.stimuli(), jobs.len(), "one job per stimulus");
+    let ports = Ports::new(simulator.program())?;
+    simulator.reset();
+    let mut pins = Pins::new(simulator)?;
+    let mut drivers: Vec<Driver> =
+        jobs.iter().enumerate().map(|(i, job)| Driver::new(i, job, stalls)).collect();
+    if let (Some(port), Some(scale)) = (ports.scale, scale) {
+        (0..jobs.len()).for_each(|s| pins.set1(port, s, scale));
+    }
+    let limit = 100_000 + 100 * u64::from(spec.block()) * u64::from(spec.head_dim);
+    let mut idle = 0;
+    while drivers.iter().any(|d| !d.done()) {
+        drivers.iter_mut().for_each(|d| d.drive(&ports, &mut pins, spec));
+        pins.simulator.eval();
+        observe(&pins)?;
+        let moved = drivers.iter_mut().fold(false, |moved, d| d.sample(&ports, pins.simulator) | moved);
+        pins.simulator.clock();
+        idle = if moved { 0 } else { idle + 1 };
+        if idle > limit {
+            return Err(EngineError(format!("{}: nothing moved for {limit} cycles", spec.name)));
+        }
+    }
+    Ok(drivers.into_iter().map(|d| d.outcome).collect())
+}
+
+/// Runs one list of blocks on a fresh simulator and records every port in every cycle.
+///
+/// # Errors
+/// As [`run`].
+pub fn record(
+    spec: &EngineSpec,
+    program: &Program,
+    blocks: &[Block],
+    scale: Option<u64>,
+    stalls: Stalls,
+) -> Result<(Outcome, Recording), EngineError> {
+    let mut simulator = program.simulator(1);
+    let mut recorder = Recorder::new(program)?;
+    let jobs = [blocks.to_vec()];
+    let outcome = run(spec, &mut simulator, &jobs, scale, stalls, |pins| {
+        recorder.cycle(pins);
+        Ok(())
+    })?;
+    Ok((outcome.into_iter().next().unwrap_or_default(), recorder.finish()))
+}
+
+/// A simulator and what is on its input ports.
+pub struct Pins<'s> {
+    /// The simulator; its inputs are set through the pins.
+    pub simulator: &'s mut Simulator,
+    /// Input values of stimulus 0, in port order.
+    inputs: Vec<(InPort, Vec<u64>)>,
+}
+
+impl<'s> Pins<'s> {
+    fn new(simulator: &'s mut Simulator) -> Result<Self, EngineError> {
+        let program = simulator.program();
+        let ports = program.ports(hdl::Direction::Input).into_iter();
+        let idle =
+            |(name, ty): (Arc<str>, hdl::Type)| Ok((program.input(&name)?, vec![0; ty.count as usize]));
+        let inputs: Vec<(InPort, Vec<u64>)> = ports.map(idle).collect::<Result<_, EngineError>>()?;
+        let mut pins = Pins { simulator, inputs: vec![] };
+        for (port, values) in &inputs {
+            (0..pins.simulator.stimuli()).for_each(|s| pins.simulator.set(*port, s, values));
+        }
+        pins.inputs = inputs;
+        Ok(pins)
+    }
+
+    fn set(&mut self, port: InPort, stimulus: usize, values: &[u64]) {
+        self.simulator.set(port, stimulus, values);
+        if stimulus == 0 {
+            let slot = self.inputs.iter_mut().find(|(p, _)| *p == port);
+            slot.expect("every input has its pins").1.copy_from_slice(values);
+        }
+    }
+
+    fn set1(&mut self, port: InPort, stimulus: usize, value: u64) {
+        self.set(port, stimulus, &[value]);
+    }
+}
+
+struct Recorder {
+    inputs: Vec<PortTrace>,
+    outputs: Vec<(OutPort, PortTrace)>,
+    cycles: usize,
+}
+
+impl Recorder {
+    fn new(program: &Program) -> Result<Self, EngineError> {
+        let empty = |(name, ty)| PortTrace { name, ty, values: vec![], known: vec![] };
+        let outputs = program.ports(hdl::Direction::Output).into_iter().map(empty);
+        Ok(Recorder {
+            inputs: program.ports(hdl::Direction::Input).into_iter().map(empty).collect(),
+            outputs: outputs
+                .map(|t| Ok((program.output(&t.name)?, t)))
+                .collect::<Result<_, EngineError>>()?,
+            cycles: 0,
+        })
+    }
+
+    fn cycle(&mut self, pins: &Pins<'_>) {
+        let inputs = self.inputs.iter_mut().zip(&pins.inputs);
+        inputs.for_each(|(trace, (_, values))| trace.values.extend_from_slice(values));
+        let outputs = self.outputs.iter_mut();
+        outputs.for_each(|(port, trace)| pins.simulator.get_into(*port, 0, &mut trace.values));
+        self.cycles += 1;
+    }
+
+    fn finish(self) -> Recording {
+        let trace = |ports: Vec<PortTrace>| Trace { cycles: self.cycles, ports };
+        Recording {
+            inputs: trace(self.inputs),
+            outputs: trace(self.outputs.into_iter().map(|(_, t)| t).collect()),
+        }
+    }
+}
+
+struct Ports {
+    q_valid: InPort,
+    q_data: InPort,
+    q_active: InPort,
+    q_last: InPort,
+    kv_valid: InPort,
+    k_data: InPort,
+    v_data: InPort,
+    kv_mask: InPort,
+    kv_last: InPort,
+    o_ready: InPort,
+    scale: Option<InPort>,
+    q_ready: OutPort,
+    kv_ready: OutPort,
+    o_valid: OutPort,
+    o_data: OutPort,
+    o_empty: OutPort,
+}
+
+impl Ports {
+    fn new(p: &Program) -> Result<Self, EngineError> {
+        Ok(Ports {
+            q_valid: p.input("q_valid")?,
+            q_data: p.input("q_data")?,
+            q_active: p.input("q_active")?,
+            q_last: p.input("q_last")?,
+            kv_valid: p.input("kv_valid")?,
+            k_data: p.input("k_data")?,
+            v_data: p.input("v_data")?,
+            kv_mask: p.input("kv_mask")?,
+            kv_last: p.input("kv_last")?,
+            o_ready: p.input("o_ready")?,
+            scale: p.input("scale").ok(),
+            q_ready: p.output("q_ready")?,
+            kv_ready: p.output("kv_ready")?,
+            o_valid: p.output("o_valid")?,
+            o_data: p.output("o_data")?,
+            o_empty: p.output("o_empty")?,
+        })
+    }
+}
+
+/// Position in a list of lists.
+struct Beats {
+    lengths: VecDeque<usize>,
+    block: usize,
+    at: usize,
+    /// The current beat is on the port and stays until taken.
+    offered: bool,
+}
+
+impl Beats {
+    fn new(lengths: impl Iterator<Item = usize>) -> Self {
+        Beats { lengths: lengths.collect(), block: 0, at: 0, offered: false }
+    }
+
+    fn is_last(&self) -> bool {
+        self.lengths.front() == Some(&(self.at + 1))
+    }
+
+    fn advance(&mut self) {
+        self.offered = false;
+        if self.is_last() {
+            self.lengths.pop_front();
+            (self.block, self.at) = (self.block + 1, 0);
+        } else {
+            self.at += 1;
+        }
+    }
+}
+
+/// Source and sink of one stimulus.
+struct Driver<'a> {
+    stimulus: usize,
+    blocks: &'a [Block],
+    stalls: Stalls,
+    rng: Rng,
+    q: Beats,
+    kv: Beats,
+    wanted: usize,
+    ready: bool,
+    outcome: Outcome,
+}
+
+impl<'a> Driver<'a> {
+    fn new(stimulus: usize, blocks: &'a [Block], stalls: Stalls) -> Self {
+        let useful_steps = blocks.iter().map(Block::useful_steps).sum();
+        Driver {
+            stimulus,
+            blocks,
+            stalls,
+            rng: Rng::new(stalls.seed ^ (stimulus as u64) << 32),
+            q: Beats::new(blocks.iter().map(|b| b.queries.len())),
+            kv: Beats::new(blocks.iter().map(|b| b.keys.len())),
+            wanted: blocks.iter().map(Block::results).sum(),
+            ready: false,
+            outcome: Outcome { useful_steps, ..Outcome::default() },
+        }
+    }
+
+    fn done(&self) -> bool {
+        self.outcome.rows.len() == self.wanted && self.q.lengths.is_empty() && self.kv.lengths.is_empty()
+    }
+
+    fn pauses(&mut self, probability: f64) -> bool {
+        probability > 0.0 && self.rng.unit() < probability
+    }
+
+    fn drive(&mut self, p: &Ports, s: &mut Pins<'_>, spec: &EngineSpec) {
+        let n = self.stimulus;
+        if !self.q.offered && !self.q.lengths.is_empty() && !self.pauses(self.stalls.q) {
+            let query = &self.blocks[self.q.block].queries[self.q.at];
+            s.set(p.q_data, n, &query.row);
+            s.set1(p.q_active, n, u64::from(query.active));
+            s.set1(p.q_last, n, u64::from(self.q.is_last()));
+            self.q.offered = true;
+        }
+        s.set1(p.q_valid, n, u64::from(self.q.offered));
+        if !self.kv.offered && !self.kv.lengths.is_empty() && !self.pauses(self.stalls.kv) {
+            let row = &self.blocks[self.kv.block].keys[self.kv.at];
+            s.set(p.k_data, n, &row.k);
+            s.set(p.v_data, n, &row.v);
+            let meets = row.meets.iter().map(|&m| u64::from(m)).chain(std::iter::repeat(0));
+            s.set(p.kv_mask, n, &meets.take(spec.block() as usize).collect::<Vec<_>>());
+            s.set1(p.kv_last, n, u64::from(self.kv.is_last()));
+            self.kv.offered = true;
+        }
+        s.set1(p.kv_valid, n, u64::from(self.kv.offered));
+        self.ready = !self.pauses(self.stalls.o);
+        s.set1(p.o_ready, n, u64::from(self.ready));
+    }
+
+    /// Notes what the coming clock edge takes; whether anything moves.
+    fn sample(&mut self, p: &Ports, s: &Simulator) -> bool {
+        if self.done() {
+            return false;
+        }
+        let n = self.stimulus;
+        self.outcome.cycles += 1;
+        let q_moves = self.q.offered && s.get1(p.q_ready, n) == 1;
+        let kv_moves = self.kv.offered && s.get1(p.kv_ready, n) == 1;
+        let o_moves = self.ready && s.get1(p.o_valid, n) == 1;
+        if q_moves {
+            self.q.advance();
+        }
+        if kv_moves {
+            self.kv.advance();
+        }
+        if o_moves {
+            self.outcome.rows.push(ResultRow { row: s.get(p.o_data, n), empty: s.get1(p.o_empty, n) == 1 });
+        }
+        q_moves | kv_moves | o_moves
+    }
+}
