@@ -13,6 +13,7 @@ pub(crate) const fn mask(n: u32) -> u64 {
 }
 
 /// Bits `lo .. lo + n`, `n` at most 64.
+#[inline]
 pub(crate) fn get(v: &[u64], lo: u32, n: u32) -> u64 {
     let (word, shift) = ((lo / 64) as usize, lo % 64);
     let mut bits = v[word] >> shift;
@@ -23,6 +24,7 @@ pub(crate) fn get(v: &[u64], lo: u32, n: u32) -> u64 {
 }
 
 /// Replaces bits `lo .. lo + n`, `n` at most 64, by the low bits of `value`.
+#[inline]
 pub(crate) fn put(v: &mut [u64], lo: u32, n: u32, value: u64) {
     let (word, shift) = ((lo / 64) as usize, lo % 64);
     let value = value & mask(n);

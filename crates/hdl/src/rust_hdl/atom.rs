@@ -18,8 +18,8 @@ pub(super) struct PortAtom {
     pub(super) connected: bool,
     pub(super) next: Vec<u64>,
     pub(super) value: Vec<u64>,
+    pub(super) changed: bool,
     id: usize,
-    changed: bool,
 }
 
 impl PortAtom {

@@ -204,16 +204,16 @@ impl ModuleBlock {
         self.forward_pins();
     }
 
-    /// Takes in the ports and what the blocks below show; says whether anything is new.
+    /// Takes in what has changed at the inputs and in the blocks below; says whether anything is new.
     fn load(&mut self) -> bool {
         let mut fresh = false;
         for (i, port) in self.ports.iter().enumerate().take(self.interpreter.module().ports.len()) {
-            if port.direction == Direction::Input {
+            if port.direction == Direction::Input && port.changed {
                 fresh |= self.interpreter.set_input(PortId(i as u32), &port.value);
             }
         }
         let kind = self.bridge.kind(self.kind);
-        for child in &self.children {
+        for child in self.children.iter().filter(|c| c.block.has_changed) {
             for &(node, port) in kind.instance_outputs(child.instance) {
                 let port = &child.block.ports[port.index()];
                 fresh |= self.interpreter.set_instance_output(node, child.copy, &port.next, port.ty.bits());
