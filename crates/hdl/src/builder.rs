@@ -249,7 +249,11 @@ impl ModuleBuilder {
     /// Bits side by side, the first in the most significant place.
     pub fn concat<'b>(&'b self, parts: &[Signal<'b>]) -> Signal<'b> {
         if let [one] = parts {
-            return one.reinterpret(false);
+            return if one.ty().is_scalar() {
+                one.reinterpret(false)
+            } else {
+                one.regroup(1, one.ty().bits())
+            };
         }
         let width = parts.iter().map(|p| p.ty().bits()).sum();
         self.op(Op::Concat(parts.iter().map(|p| p.id()).collect()), Type::unsigned(width))
@@ -304,7 +308,7 @@ impl ModuleBuilder {
             _ => None,
         };
         let delay = timing.model.node_delay(&op, ty, &types, file);
-        let (cycle, arrival) = self.meet(&ids, delay, || format!("{} of {types:?}", op.mnemonic()));
+        let (cycle, arrival) = self.meet(&ids, delay, || describe(&op, &types));
         let mut op = op;
         op.map_operands(|id| self.at_cycle(id, cycle));
         if ids.iter().all(|&i| self.when(i) == When::Always) {
@@ -459,6 +463,11 @@ fn name_delays(module: &mut Module, origin: &HashMap<NodeId, (NodeId, u32)>) {
         };
         module.registers[register.index()].name = format!("{base}_s{cycle}").into();
     }
+}
+
+fn describe(op: &Op, operands: &[Type]) -> String {
+    let operands: Vec<String> = operands.iter().map(Type::to_string).collect();
+    format!("{} of {}", op.mnemonic(), operands.join(", "))
 }
 
 impl State {
