@@ -188,8 +188,8 @@ impl<'d> Writer<'d> {
 
     fn reference(&mut self, read: Read) -> Expr {
         let base = read.piece.base;
-        if let Op::Const(value) = self.module.node(base).op {
-            return self.constant(value, read);
+        if let Some(bits) = self.plan.constant(read) {
+            return self.constant(base, &bits);
         }
         let missing = read.to - read.piece.width;
         let bits = self.bits(base, read.piece.lo, read.piece.width);
@@ -218,18 +218,14 @@ impl<'d> Writer<'d> {
         })
     }
 
-    fn constant(&self, value: u64, read: Read) -> Expr {
-        let ty = self.module.node(read.piece.base).ty;
-        let bit = |i: u32| i % ty.width < 64 && value >> (i % ty.width) & 1 == 1;
-        let Read { piece, to, signed, .. } = read;
-        if piece.width > 64 && value != 0 && piece.lo % ty.width == 0 && piece.width % ty.width == 0 {
-            let element: Vec<bool> = (0..ty.width).map(bit).collect();
-            return Expr::replicate(piece.width / ty.width, &literal(&element));
+    /// A constant; long bundles of one pattern as a replication.
+    fn constant(&self, base: NodeId, bits: &[bool]) -> Expr {
+        let width = self.module.node(base).ty.width as usize;
+        let repeats = bits.len() % width == 0 && bits.chunks(width).all(|element| element == &bits[..width]);
+        if bits.len() > 64 && bits.contains(&true) && repeats {
+            return Expr::replicate((bits.len() / width) as u32, &literal(&bits[..width]));
         }
-        let mut bits: Vec<bool> = (piece.lo..piece.lo + piece.width).map(bit).collect();
-        let sign = signed && *bits.last().expect("a width of at least 1");
-        bits.resize(to as usize, sign);
-        literal(&bits)
+        literal(bits)
     }
 
     // ---- nodes ----
@@ -336,17 +332,13 @@ impl<'d> Writer<'d> {
     fn node_text(&mut self, id: NodeId) -> Expr {
         let node = self.module.node(id);
         let reads = self.plan.reads(id);
-        let mut operands: Vec<Operand> = reads.into_iter().map(|r| (r, self.reference(r))).collect();
+        let operands: Vec<Operand> = reads.into_iter().map(|r| (r, self.reference(r))).collect();
         match &node.op {
-            Op::Lt(a, b) | Op::Le(a, b) => {
-                for (&from, operand) in [a, b].into_iter().zip(&mut operands) {
-                    self.hide_limit(from, operand);
-                }
-                operation(&node.op, &operands, 1)
-            }
+            op if self.plan.decided(op).is_some() => literal(&[self.plan.decided(op) == Some(true)]),
             Op::Table(_, rows) if operands.is_empty() => super::function::pattern(rows[0], node.ty.width),
             Op::Table(index, rows) => {
-                let hint = node.name.as_ref().map_or(self.base_name(id), |name| format!("{name}_table"));
+                let hint =
+                    node.name.as_ref().map_or(format!("table_{}", id.0), |name| format!("{name}_table"));
                 let index = self.module.node(*index).ty.bits();
                 let table = self.functions.table(&mut self.names, rows, index, node.ty.width, &hint);
                 Expr::call(&table, &operands[0].1)
@@ -364,23 +356,6 @@ impl<'d> Writer<'d> {
                 operation(&node.op, &operands, node.ty.bits() / self.module.node(*a).ty.bits())
             }
             op => operation(op, &operands, 1),
-        }
-    }
-
-    /// A comparison with the least or greatest literal is decided by the literal alone, which linters report; as a wire
-    /// it is like any other value.
-    fn hide_limit(&mut self, from: NodeId, operand: &mut Operand) {
-        let (read, expr) = operand;
-        if matches!(self.module.node(read.piece.base).op, Op::Const(_)) {
-            let limits = [literal(&vec![false; read.to as usize]), literal(&vec![true; read.to as usize])];
-            let mut signed_limits = [vec![false; read.to as usize], vec![true; read.to as usize]];
-            signed_limits.iter_mut().for_each(|l| *l.last_mut().expect("a bit") ^= true);
-            if limits.contains(expr) || signed_limits.iter().any(|l| literal(l) == *expr) {
-                let name = self.names.unique(&format!("limit_{}", from.0));
-                let line = format!("wire {}{name} = {};", range(read.to), expr.text());
-                self.body.push_str(&statement(2, &line));
-                *expr = Expr::atom(name);
-            }
         }
     }
 

@@ -94,7 +94,6 @@ impl<'m> Plan<'m> {
         let node = self.module.node(id);
         let width = node.ty.bits();
         let view = match node.op {
-            _ if node.name.is_some() => None,
             Op::Slice(a, lo) => Some((a, lo)),
             Op::Elements(a, start) => Some((a, start * node.ty.width)),
             Op::Regroup(a) => Some((a, 0)),
@@ -102,7 +101,23 @@ impl<'m> Plan<'m> {
             Op::Broadcast(a) if width == self.ty(a).bits() => Some((a, 0)),
             _ => None,
         };
-        view.map_or(self.itself(id), |(a, lo)| self.narrow(self.pieces[a.index()], lo, width))
+        let piece = view.map(|(a, lo)| self.narrow(self.pieces[a.index()], lo, width));
+        piece.filter(|p| node.name.is_none() || self.is_constant(*p)).unwrap_or(self.itself(id))
+    }
+
+    /// The bits of a read of a constant, from the low end.
+    pub(super) fn constant(&self, read: Read) -> Option<Vec<bool>> {
+        let node = self.module.node(read.piece.base);
+        let Op::Const(pattern) = node.op else { return None };
+        let bit = |i: u32| i % node.ty.width < 64 && pattern >> (i % node.ty.width) & 1 == 1;
+        let mut bits: Vec<bool> = (read.piece.lo..read.piece.lo + read.piece.width).map(bit).collect();
+        let sign = read.signed && *bits.last().expect("a width of at least 1");
+        bits.resize(read.to as usize, sign);
+        Some(bits)
+    }
+
+    fn is_constant(&self, piece: Piece) -> bool {
+        matches!(self.module.node(piece.base).op, Op::Const(_))
     }
 
     /// Bits `lo .. lo + width` of a piece, looking through unnamed concatenations and extensions.
@@ -150,10 +165,10 @@ impl<'m> Plan<'m> {
         let node = self.module.node(id);
         let own = (self.pieces[id.index()], node.ty.signed);
         let Op::Resize(a) = node.op else { return own };
-        if node.name.is_some() {
+        let (piece, signed) = self.values[a.index()];
+        if node.name.is_some() && !self.is_constant(piece) {
             return own;
         }
-        let (piece, signed) = self.values[a.index()];
         let not_negative = !signed && piece.width < node.ty.width;
         let kept = not_negative || (node.ty.width >= self.ty(a).width && node.ty.signed == signed);
         if kept { (piece, signed) } else { own }
@@ -169,8 +184,36 @@ impl<'m> Plan<'m> {
         }
         let (piece, signed) = self.values[id.index()];
         let piece = Piece { width: piece.width.min(to), ..piece };
-        let constant = matches!(self.module.node(piece.base).op, Op::Const(_));
-        Read { piece, to, signed, declared: signed && to > piece.width && !constant }
+        Read { piece, to, signed, declared: signed && to > piece.width && !self.is_constant(piece) }
+    }
+
+    /// Factors in their own widths. The product's width extends them where they stand, which must not happen within an
+    /// expression, so unsigned ones need names; `$signed()` shields the others.
+    fn read_factors(&self, a: NodeId, b: NodeId, width: u32) -> Vec<Read> {
+        let factor = |id: NodeId| self.read_to(id, width.min(self.values[id.index()].0.width));
+        let reads = [factor(a), factor(b)];
+        let unsigned = reads.iter().all(|r| !r.signed);
+        reads.into_iter().map(|r| Read { declared: r.declared || unsigned, ..r }).collect()
+    }
+
+    /// The outcome of a comparison with the least or the greatest literal, which linters report, if it is certain.
+    pub(super) fn decided(&self, op: &Op) -> Option<bool> {
+        let (Op::Lt(a, b) | Op::Le(a, b)) = *op else { return None };
+        let reads = self.read_compared(a, b);
+        let signed = reads.iter().any(|r| r.signed);
+        let limit = |read: &Read, greatest: bool| {
+            let Op::Const(value) = self.module.node(read.piece.base).op else { return false };
+            let top = read.to - 1;
+            let sign = read.signed && value >> (read.piece.lo + read.piece.width - 1) & 1 == 1;
+            let bit =
+                |i: u32| if i < read.piece.width { value >> (read.piece.lo + i) & 1 == 1 } else { sign };
+            (0..=top).all(|i| bit(i) == (greatest ^ (signed && i == top)))
+        };
+        match op {
+            Op::Lt(..) if limit(&reads[1], false) || limit(&reads[0], true) => Some(false),
+            Op::Le(..) if limit(&reads[0], false) || limit(&reads[1], true) => Some(true),
+            _ => None,
+        }
     }
 
     /// Both operands at the width, and with the signedness, in which they compare as values.
@@ -195,11 +238,9 @@ impl<'m> Plan<'m> {
             Op::And(a, b) | Op::Or(a, b) | Op::Xor(a, b) | Op::Add(a, b) | Op::Sub(a, b) => {
                 vec![self.read_to(*a, width), self.read_to(*b, width)]
             }
-            Op::Mul(a, b) => {
-                let factor = |id: NodeId| self.read_to(id, width.min(self.values[id.index()].0.width));
-                vec![factor(*a), factor(*b)]
-            }
+            Op::Mul(a, b) => self.read_factors(*a, *b, width),
             Op::Sum(a) => self.read_elements(*a, width),
+            Op::Lt(..) | Op::Le(..) if self.decided(&node.op).is_some() => vec![],
             Op::Eq(a, b) | Op::Ne(a, b) | Op::Lt(a, b) | Op::Le(a, b) => self.read_compared(*a, *b),
             Op::Shl(a, n) => vec![self.read_to(*a, width), self.shift_amount(*n)],
             Op::Shr(a, n) => vec![self.read_to(*a, width), self.shift_amount(*n)],
@@ -245,8 +286,8 @@ impl<'m> Plan<'m> {
         let element = |i: u32| {
             let width = ty.width.min(to);
             let piece = self.narrow(self.pieces[a.index()], i * ty.width, width);
-            let constant = matches!(self.module.node(piece.base).op, Op::Const(_));
-            Read { piece, to, signed: ty.signed, declared: ty.signed && to > width && !constant }
+            let declared = ty.signed && to > width && !self.is_constant(piece);
+            Read { piece, to, signed: ty.signed, declared }
         };
         (0..ty.count).map(element).collect()
     }
