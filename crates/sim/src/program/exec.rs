@@ -45,7 +45,8 @@ pub(crate) struct FileAccess {
     pub group: u32,
 }
 
-/// What an instruction does; suffixes give the lane size, and `U` or `S` where signedness matters.
+/// What an instruction does; suffixes give the lane size, and `U` or `S` where signedness matters. `Cut` kernels, of
+/// 32-bit lanes, cut a bit field out of each operand first.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[rustfmt::skip]
 pub(crate) enum Kernel {
@@ -56,6 +57,8 @@ pub(crate) enum Kernel {
     Join32, Join64, ShlConst32, ShlConst64, Table32, Table64, Lzc32, Lzc64, Parity32, Parity64,
     Sum32, Sum64, SumWideU, SumWideS, WidenU, WidenS, Narrow, Gather32, Gather64,
     FileRead32, FileRead64, FileWrite32, FileWrite64, Fetch32, Fetch64, Hold32, Hold64,
+    AddCut, SubCut, MulCut, AndCut, OrCut, XorCut, EqCut, NeCut, LtUCut, LtSCut, LeUCut, LeSCut,
+    MuxCut, JoinCut, ShlConstCut,
 }
 
 /// One instruction.
@@ -72,12 +75,42 @@ pub(crate) struct Inst {
     /// Index of its segments, file access or table.
     pub aux: u32,
     pub mask: u64,
+    /// The fields of the operands, for `Cut` kernels.
+    pub cuts: [Cut; 3],
+}
+
+/// A bit field of a 32-bit lane.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Cut {
+    pub shift: u32,
+    pub mask: u32,
+}
+
+impl Cut {
+    /// The whole lane.
+    pub const ALL: Cut = Cut { shift: 0, mask: u32::MAX };
+
+    #[inline(always)]
+    fn of(self, lane: u32) -> u32 {
+        lane >> (self.shift & 31) & self.mask
+    }
 }
 
 impl Inst {
     pub fn new(kernel: Kernel, blocks: u32) -> Inst {
         let none = Ptr::new(0, 0);
-        Inst { kernel, blocks, dst: none, a: none, b: none, c: none, imm: 0, aux: 0, mask: 0 }
+        Inst {
+            kernel,
+            blocks,
+            dst: none,
+            a: none,
+            b: none,
+            c: none,
+            imm: 0,
+            aux: 0,
+            mask: 0,
+            cuts: [Cut::ALL; 3],
+        }
     }
 }
 
@@ -135,9 +168,22 @@ unsafe fn map2<A: Copy, B: Copy, D: Copy + Default>(m: Memory<'_>, i: &Inst, f: 
     }
 }
 
-/// `dst[i] = a[i] != 0 ? b[i] : c[i]` over blocks.
+/// As [`map2`], of fields.
 #[inline(always)]
-unsafe fn select<T: Copy + Default>(m: Memory<'_>, i: &Inst) {
+unsafe fn cut2(m: Memory<'_>, i: &Inst, f: impl Fn(u32, u32) -> u32) {
+    let [cut_a, cut_b, _] = i.cuts;
+    unsafe { map2(m, i, |a: u32, b: u32| f(cut_a.of(a), cut_b.of(b))) }
+}
+
+/// `dst[i] = f(a[i]) != 0 ? g(b[i]) : h(c[i])` over blocks.
+#[inline(always)]
+unsafe fn select<T: Copy + Default>(
+    m: Memory<'_>,
+    i: &Inst,
+    f: impl Fn(u32) -> u32,
+    g: impl Fn(T) -> T,
+    h: impl Fn(T) -> T,
+) {
     unsafe {
         let (dst, a) = (m.ptr::<[T; N]>(i.dst), m.ptr::<[u32; N]>(i.a));
         let (b, c) = (m.ptr::<[T; N]>(i.b), m.ptr::<[T; N]>(i.c));
@@ -146,7 +192,7 @@ unsafe fn select<T: Copy + Default>(m: Memory<'_>, i: &Inst) {
             let (b, c) = (b.add(k).read_unaligned(), c.add(k).read_unaligned());
             let mut d = [T::default(); N];
             for j in 0..N {
-                d[j] = if a[j] != 0 { b[j] } else { c[j] };
+                d[j] = if f(a[j]) != 0 { g(b[j]) } else { h(c[j]) };
             }
             dst.add(k).write_unaligned(d);
         }
@@ -159,37 +205,127 @@ unsafe fn sum<A: Copy, D: Copy + Default>(
     m: Memory<'_>,
     i: &Inst,
     stimuli: usize,
+    add: impl Fn(D, A) -> D + Copy,
+    join: impl Fn(D, D) -> D + Copy,
+) {
+    unsafe {
+        match (stimuli, i.imm) {
+            (1, 2) => sum_few::<2, A, D>(m, i, add),
+            (1, 3) => sum_few::<3, A, D>(m, i, add),
+            (1, 4) => sum_few::<4, A, D>(m, i, add),
+            (1, 5) => sum_few::<5, A, D>(m, i, add),
+            (1, 6) => sum_few::<6, A, D>(m, i, add),
+            (1, 7) => sum_few::<7, A, D>(m, i, add),
+            (1, 8) => sum_few::<8, A, D>(m, i, add),
+            (1, _) => sum_many(m, i, add, join),
+            _ => sum_stimuli(m, i, stimuli, add),
+        }
+    }
+}
+
+/// Sums of `C` elements for one stimulus: a block of sums at a time.
+#[inline(always)]
+unsafe fn sum_few<const C: usize, A: Copy, D: Copy + Default>(
+    m: Memory<'_>,
+    i: &Inst,
     add: impl Fn(D, A) -> D,
-    total: impl Fn(&[D; N]) -> D,
+) {
+    unsafe {
+        let (dst, a) = (m.ptr::<[D; N]>(i.dst), m.ptr::<[[A; C]; N]>(i.a));
+        for k in 0..(i.blocks as usize).div_ceil(N) {
+            let a = a.add(k).read_unaligned();
+            let mut d = [D::default(); N];
+            for c in 0..C {
+                for j in 0..N {
+                    d[j] = add(d[j], a[j][c]);
+                }
+            }
+            dst.add(k).write_unaligned(d);
+        }
+    }
+}
+
+/// Sums of many elements for one stimulus: 16 partial sums each.
+#[inline(always)]
+unsafe fn sum_many<A: Copy, D: Copy + Default>(
+    m: Memory<'_>,
+    i: &Inst,
+    add: impl Fn(D, A) -> D,
+    join: impl Fn(D, D) -> D,
+) {
+    unsafe {
+        let (dst, a) = (m.ptr::<D>(i.dst), m.ptr::<A>(i.a));
+        let count = i.imm as usize;
+        for k in 0..i.blocks as usize {
+            let a = a.add(k * count);
+            let mut lanes = [D::default(); N];
+            for block in 0..count / N {
+                let a = a.add(block * N).cast::<[A; N]>().read_unaligned();
+                for j in 0..N {
+                    lanes[j] = add(lanes[j], a[j]);
+                }
+            }
+            for (lane, j) in lanes.iter_mut().zip(count / N * N..count) {
+                *lane = add(*lane, *a.add(j));
+            }
+            for half in [8, 4, 2, 1] {
+                for j in 0..half {
+                    lanes[j] = join(lanes[j], lanes[j + half]);
+                }
+            }
+            *dst.add(k) = lanes[0];
+        }
+    }
+}
+
+/// Sums for several stimuli: a few stimuli at a time.
+#[inline(always)]
+unsafe fn sum_stimuli<A: Copy, D: Copy + Default>(
+    m: Memory<'_>,
+    i: &Inst,
+    stimuli: usize,
+    add: impl Fn(D, A) -> D + Copy,
 ) {
     unsafe {
         let (dst, a) = (m.ptr::<D>(i.dst), m.ptr::<A>(i.a));
         let count = i.imm as usize;
         for k in 0..i.blocks as usize {
             let (dst, a) = (dst.add(k * stimuli), a.add(k * stimuli * count));
-            if stimuli == 1 {
-                let mut lanes = [D::default(); N];
-                for block in 0..count / N {
-                    let a = a.cast::<[A; N]>().add(block).read_unaligned();
-                    for j in 0..N {
-                        lanes[j] = add(lanes[j], a[j]);
-                    }
-                }
-                for j in count / N * N..count {
-                    lanes[j % N] = add(lanes[j % N], *a.add(j));
-                }
-                *dst = total(&lanes);
-                continue;
+            let mut s = 0;
+            while s + 16 <= stimuli {
+                sum_columns::<16, A, D>(dst.add(s), a.add(s), stimuli, count, add);
+                s += 16;
             }
-            for s in 0..stimuli {
-                *dst.add(s) = D::default();
+            while s + 4 <= stimuli {
+                sum_columns::<4, A, D>(dst.add(s), a.add(s), stimuli, count, add);
+                s += 4;
             }
-            for e in 0..count {
-                for s in 0..stimuli {
-                    *dst.add(s) = add(*dst.add(s), *a.add(e * stimuli + s));
-                }
+            while s < stimuli {
+                sum_columns::<1, A, D>(dst.add(s), a.add(s), stimuli, count, add);
+                s += 1;
             }
         }
+    }
+}
+
+/// Sums of `count` rows of `W` columns.
+#[inline(always)]
+unsafe fn sum_columns<const W: usize, A: Copy, D: Copy + Default>(
+    dst: *mut D,
+    a: *const A,
+    row: usize,
+    count: usize,
+    add: impl Fn(D, A) -> D,
+) {
+    unsafe {
+        let mut total = [D::default(); W];
+        for e in 0..count {
+            let a = a.add(e * row).cast::<[A; W]>().read_unaligned();
+            for j in 0..W {
+                total[j] = add(total[j], a[j]);
+            }
+        }
+        dst.cast::<[D; W]>().write_unaligned(total);
     }
 }
 
@@ -202,6 +338,8 @@ unsafe fn gather<T: Copy>(m: Memory<'_>, i: &Inst, segments: &[Segment], stimuli
             let (count, stride) = (segment.count as usize, segment.stride as usize);
             if stride == stimuli {
                 copy(to, from, count * stimuli);
+            } else if stimuli == 1 && stride == 0 {
+                std::slice::from_raw_parts_mut(to, count).fill(*from);
             } else if stimuli == 1 {
                 for k in 0..count {
                     *to.add(k) = *from.add(k * stride);
@@ -382,8 +520,8 @@ unsafe fn run(code: &Code, insts: &[Inst], m: Memory<'_>) {
                 ShrS32 => map2(m, i, |a: i32, n: u32| a >> n.min(31)),
                 ShrU64 => map2(m, i, |a: u64, n: u32| a.unbounded_shr(n)),
                 ShrS64 => map2(m, i, |a: i64, n: u32| a >> n.min(63)),
-                Mux32 => select::<u32>(m, i),
-                Mux64 => select::<u64>(m, i),
+                Mux32 => select(m, i, |a| a, |b: u32| b, |c| c),
+                Mux64 => select(m, i, |a| a, |b: u64| b, |c| c),
                 SliceU32 => map1(m, i, |a: u32| a >> (imm & 31) & mask32),
                 SliceS32 => map1(m, i, |a: i32| a << (imm & 31) >> (mask32 & 31)),
                 SliceU64 => map1(m, i, |a: u64| a >> (imm & 63) & mask),
@@ -400,14 +538,10 @@ unsafe fn run(code: &Code, insts: &[Inst], m: Memory<'_>) {
                 Lzc64 => map1(m, i, |a: u64| a.leading_zeros().wrapping_add(imm)),
                 Parity32 => map1(m, i, |a: u32| a.count_ones() & 1),
                 Parity64 => map1(m, i, |a: u64| a.count_ones() & 1),
-                Sum32 => {
-                    sum(m, i, stimuli, u32::wrapping_add, |l| l.iter().fold(0, |t, &x| t.wrapping_add(x)))
-                }
-                Sum64 => {
-                    sum(m, i, stimuli, u64::wrapping_add, |l| l.iter().fold(0, |t, &x| t.wrapping_add(x)))
-                }
-                SumWideU => sum(m, i, stimuli, |t: u64, a: u32| t + u64::from(a), |l| l.iter().sum()),
-                SumWideS => sum(m, i, stimuli, |t: i64, a: i32| t + i64::from(a), |l| l.iter().sum()),
+                Sum32 => sum(m, i, stimuli, u32::wrapping_add, u32::wrapping_add),
+                Sum64 => sum(m, i, stimuli, u64::wrapping_add, u64::wrapping_add),
+                SumWideU => sum(m, i, stimuli, |t: u64, a: u32| t + u64::from(a), u64::wrapping_add),
+                SumWideS => sum(m, i, stimuli, |t: i64, a: i32| t + i64::from(a), i64::wrapping_add),
                 WidenU => map1(m, i, |a: u32| u64::from(a)),
                 WidenS => map1(m, i, |a: i32| i64::from(a)),
                 Narrow => map1(m, i, |a: u64| a as u32),
@@ -421,6 +555,21 @@ unsafe fn run(code: &Code, insts: &[Inst], m: Memory<'_>) {
                 Fetch64 => fetch::<u64>(m, i, code.files.get_unchecked(aux), stimuli),
                 Hold32 => hold::<u32>(m, i, stimuli),
                 Hold64 => hold::<u64>(m, i, stimuli),
+                AddCut => cut2(m, i, |a, b| a.wrapping_add(b)),
+                SubCut => cut2(m, i, |a, b| a.wrapping_sub(b)),
+                MulCut => cut2(m, i, |a, b| a.wrapping_mul(b)),
+                AndCut => cut2(m, i, |a, b| a & b),
+                OrCut => cut2(m, i, |a, b| a | b),
+                XorCut => cut2(m, i, |a, b| a ^ b),
+                EqCut => cut2(m, i, |a, b| u32::from(a == b)),
+                NeCut => cut2(m, i, |a, b| u32::from(a != b)),
+                LtUCut => cut2(m, i, |a, b| u32::from(a < b)),
+                LtSCut => cut2(m, i, |a, b| u32::from((a as i32) < b as i32)),
+                LeUCut => cut2(m, i, |a, b| u32::from(a <= b)),
+                LeSCut => cut2(m, i, |a, b| u32::from(a as i32 <= b as i32)),
+                MuxCut => select(m, i, |a| i.cuts[0].of(a), |b| i.cuts[1].of(b), |c| i.cuts[2].of(c)),
+                JoinCut => cut2(m, i, |a, b| a << (imm & 31) | b),
+                ShlConstCut => map1(m, i, |a: u32| i.cuts[0].of(a) << (imm & 31)),
             }
         }
     }

@@ -9,7 +9,7 @@
 //! so that what was loaded is seen in the first register, and so on. When it reaches the bottom of its region, it is
 //! copied back to the top.
 
-use super::exec::{FileAccess, Inst, Kernel, Ptr, Segment};
+use super::exec::{Cut, FileAccess, Inst, Kernel, Ptr, Segment};
 use super::fold::lane_value;
 use super::net::*;
 use super::plan::{Operand, Place, Plan, Step, short_product};
@@ -210,8 +210,8 @@ impl<'a> Layout<'a> {
             tables: self.tables,
             windows: self.windows,
             places: self.places,
-            // Operands that begin within a net may be read up to a block beyond its end.
-            bytes: self.end + 2 * BLOCK as usize * 8,
+            // Operands that begin within a net, and those of sums, are read up to so far beyond their end.
+            bytes: self.end + 9 * BLOCK as usize * 8,
         }
     }
 
@@ -400,7 +400,41 @@ impl<'a> Layout<'a> {
             NetOp::Convert { long: false } => Narrow,
             other => unreachable!("{other:?} is not computed from operands"),
         };
+        if operands.iter().any(|o| o.field.is_some()) {
+            inst.kernel = inst.kernel.cutting();
+            for (cut, operand) in inst.cuts.iter_mut().zip(operands) {
+                *cut = operand.field.map_or(Cut::ALL, |f| Cut {
+                    shift: f.lo,
+                    mask: lane_value(u64::MAX, Form::unsigned(f.width)) as u32,
+                });
+            }
+        }
         inst
+    }
+}
+
+impl Kernel {
+    /// The same operation on fields of its operands.
+    fn cutting(self) -> Kernel {
+        use Kernel::*;
+        match self {
+            Add32 => AddCut,
+            Sub32 => SubCut,
+            Mul32 => MulCut,
+            And => AndCut,
+            Or => OrCut,
+            Xor => XorCut,
+            Eq32 => EqCut,
+            Ne32 => NeCut,
+            LtU32 => LtUCut,
+            LtS32 => LtSCut,
+            LeU32 => LeUCut,
+            LeS32 => LeSCut,
+            Mux32 => MuxCut,
+            Join32 => JoinCut,
+            ShlConst32 => ShlConstCut,
+            other => unreachable!("{other:?} has no fields"),
+        }
     }
 }
 

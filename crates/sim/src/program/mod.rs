@@ -30,6 +30,7 @@ mod engine;
 mod exec;
 mod flatten;
 mod fold;
+mod fuse;
 mod layout;
 mod net;
 mod operation;
@@ -210,6 +211,42 @@ impl Program {
             lane_operations: computed.map(operations).sum(),
             state_bits: states.map(|n| u64::from(n.len * n.form.width)).sum::<u64>() + files.sum::<u64>(),
         }
+    }
+}
+
+impl Program {
+    /// The instructions of a cycle in order, one a line, for people who look into speed.
+    pub fn listing(&self) -> String {
+        let graph = &self.inner.plan.graph;
+        let form = |net: NetId| {
+            let net = graph.net(net);
+            let lanes = if net.long { 64 } else { 32 };
+            format!("{}x{}{}/{lanes}", net.len, if net.form.signed { 's' } else { 'u' }, net.form.width)
+        };
+        let line = |step: &Step| match step {
+            Step::Compute { net, operands } => {
+                let name = |o: &plan::Operand| match o.place {
+                    plan::Place::Net(n) => {
+                        let field = o.field.map_or(String::new(), |f| format!(".{}+{}", f.lo, f.width));
+                        format!("n{n}[{}]{field}:{}", o.elem, form(n))
+                    }
+                    plan::Place::Constant(c) => format!("c{c}"),
+                };
+                let operands: Vec<String> = operands.iter().map(name).collect();
+                let op = format!("{:?}", graph.net(*net).op);
+                let op = op.split("([").next().unwrap_or_default();
+                format!("n{net}:{} = {op} {}", form(*net), operands.join(" "))
+            }
+            Step::Gather { net, runs } => format!("n{net}:{} = Gather of {} runs", form(*net), runs.len()),
+            Step::Read { net, file, group, .. } => format!("n{net}:{} = Read f{file} by {group}", form(*net)),
+            Step::Hold { net, group, .. } => format!("n{net}:{} Hold by {group}", form(*net)),
+            Step::Fetch { net, file, group, .. } => format!("n{net}:{} Fetch f{file} by {group}", form(*net)),
+            Step::Write { file, group, .. } => {
+                let f = &graph.files[*file as usize];
+                format!("f{file}:{}x{} of u{} Write by {group}", f.depth, f.copies * f.row, f.form.width)
+            }
+        };
+        self.inner.plan.steps.iter().map(|s| line(s) + "\n").collect()
     }
 }
 

@@ -5,14 +5,29 @@
 //! [`super::layout`]). Registers with enable, register files and memories are updated in place, after their last
 //! reader.
 
+use super::fuse;
 use super::net::*;
 use std::collections::HashMap;
 
-/// Where an operand's lanes begin.
+/// Where an operand's lanes begin, and which of their bits are meant.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Operand {
     pub place: Place,
     pub elem: u32,
+    pub field: Option<Field>,
+}
+
+/// Bits `lo .. lo + width` of a 32-bit lane.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Field {
+    pub lo: u32,
+    pub width: u32,
+}
+
+impl Operand {
+    fn new(place: Place, elem: u32) -> Operand {
+        Operand { place, elem, field: None }
+    }
 }
 
 /// What an operand is part of.
@@ -89,6 +104,7 @@ pub(crate) struct Plan {
 /// Plans the computation of `observed` signals (each a list of parts) and of all state behind them.
 pub(crate) fn plan(graph: Graph, observed: Vec<Vec<Lanes>>) -> Plan {
     let mut planner = Planner::new(graph);
+    planner.absorbed = fuse::absorbed(&planner.graph, &observed);
     let observed = planner.observe(observed);
     planner.visit_all();
     planner.finish(observed)
@@ -96,6 +112,8 @@ pub(crate) fn plan(graph: Graph, observed: Vec<Vec<Lanes>>) -> Plan {
 
 struct Planner {
     graph: Graph,
+    /// By net: bit fields that are cut out by the operations that use them.
+    absorbed: Vec<bool>,
     constants: Vec<Constant>,
     splats: HashMap<(u64, bool), u32>,
     vectors: HashMap<(Vec<u64>, bool), u32>,
@@ -135,6 +153,7 @@ impl Planner {
         let memory_of = reads.collect();
         Planner {
             graph,
+            absorbed: vec![],
             constants: vec![],
             splats: HashMap::new(),
             vectors: HashMap::new(),
@@ -238,7 +257,7 @@ impl Planner {
     fn slide(&mut self, net: NetId, next: &Lanes) {
         let (long, len) = (self.graph.net(net).long, self.graph.net(net).len);
         let source = match self.operand(next, long) {
-            Operand { place: Place::Net(source), elem: 0 } if self.graph.net(source).len == len => {
+            Operand { place: Place::Net(source), elem: 0, .. } if self.graph.net(source).len == len => {
                 let free = !self.feeds.contains_key(&source) && !self.ends_in(net, source);
                 let movable = match self.graph.net(source).op {
                     NetOp::Input { .. } => false,
@@ -287,7 +306,23 @@ impl Planner {
         let (net, elem) =
             if contiguous { (first.net, first.elem) } else { (self.graph.gather(&lanes, long), 0) };
         self.visit(net);
-        Operand { place: Place::Net(net), elem }
+        Operand::new(Place::Net(net), elem)
+    }
+
+    /// As [`Planner::operand`], but a bit field that is absorbed is taken from where it is cut out.
+    fn field(&mut self, lanes: &Lanes, long: bool) -> Operand {
+        let Lanes::Whole(net) = *lanes else { return self.operand(lanes, long) };
+        if !self.absorbs(net) {
+            return self.operand(lanes, long);
+        }
+        let Net { op, args, form, .. } = self.graph.net(net).clone();
+        let NetOp::Slice(lo) = op else { unreachable!("fields are absorbed") };
+        let field = Some(Field { lo, width: form.width });
+        Operand { field, ..self.operand(&args[0], long) }
+    }
+
+    fn absorbs(&self, net: NetId) -> bool {
+        self.absorbed.get(net as usize).copied().unwrap_or(false)
     }
 
     /// As [`Planner::operand`], but never state that is updated in place: that would have to be read by its successor
@@ -301,7 +336,7 @@ impl Planner {
         let lanes = self.converted(lanes, long);
         let copy = self.graph.gather(&lanes, long);
         self.visit(copy);
-        Operand { place: Place::Net(copy), elem: 0 }
+        Operand::new(Place::Net(copy), 0)
     }
 
     /// Controls with one element for every so many elements that share them all.
@@ -353,7 +388,7 @@ impl Planner {
         }
         let known = &mut self.constants[at as usize];
         known.len = known.len.max(len);
-        Some(Operand { place: Place::Constant(at), elem: 0 })
+        Some(Operand::new(Place::Constant(at), 0))
     }
 
     // ---- order ----
@@ -423,6 +458,10 @@ impl Planner {
     fn needs(&self, net: NetId) -> Vec<NetId> {
         let mut nets = vec![];
         for lanes in &self.graph.net(net).args {
+            let lanes = match lanes {
+                Lanes::Whole(n) if self.absorbs(*n) => &self.graph.net(*n).args[0],
+                lanes => lanes,
+            };
             match lanes {
                 Lanes::Whole(n) => nets.push(*n),
                 Lanes::Map(map) => {
@@ -451,11 +490,11 @@ impl Planner {
             NetOp::Convert { long } => {
                 let Lanes::Whole(from) = args[0] else { unreachable!("whole nets are converted") };
                 debug_assert_ne!(self.graph.net(from).long, long);
-                Step::Compute { net, operands: vec![Operand { place: Place::Net(from), elem: 0 }] }
+                Step::Compute { net, operands: vec![Operand::new(Place::Net(from), 0)] }
             }
             _ => {
                 let sizes = self.operand_sizes(net);
-                let operands = args.iter().zip(sizes).map(|(a, long)| self.operand(a, long)).collect();
+                let operands = args.iter().zip(sizes).map(|(a, long)| self.field(a, long)).collect();
                 Step::Compute { net, operands }
             }
         }
@@ -486,7 +525,7 @@ impl Planner {
             let one = self.graph.lanes(vec![lane]);
             let from = match self.constant(&one, long) {
                 Some(constant) => constant,
-                None => Operand { place: Place::Net(lane.net), elem: lane.elem },
+                None => Operand::new(Place::Net(lane.net), lane.elem),
             };
             let extended = runs.last_mut().is_some_and(|run| run.extend(from));
             if !extended {
