@@ -24,7 +24,8 @@ pub(super) struct Functions {
     text: String,
 }
 
-/// Arguments and variables of functions: they may be the same from function to function, but not hide a net.
+/// Arguments and variables of functions. They may be the same from function to function, but must not hide a net of
+/// the module or, as some linters see it, of the modules above it: hence the prefix, which hardly any net has.
 #[derive(Default)]
 struct Locals {
     names: HashMap<String, String>,
@@ -33,7 +34,7 @@ struct Locals {
 impl Locals {
     fn get(&mut self, names: &mut Names, name: impl Into<String>) -> String {
         let name = name.into();
-        let fresh = || names.unique(&name);
+        let fresh = || names.unique(&format!("f_{name}"));
         self.names.entry(name.clone()).or_insert_with(fresh).clone()
     }
 }

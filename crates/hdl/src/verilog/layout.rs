@@ -8,23 +8,23 @@ pub(super) fn comment(text: &str) -> String {
     wrap(text.split_whitespace(), "// ", "// ")
 }
 
-/// A statement, broken at spaces, outside braces where possible; continuation lines are indented by two more levels.
+/// A statement, broken at spaces, outside brackets where possible; continuation lines are indented by two more levels.
 pub(super) fn statement(indent: usize, text: &str) -> String {
     let first = " ".repeat(indent);
     let next = format!("{first}    ");
     let room = COLUMNS - next.len();
-    let words = outside_braces(text).into_iter().flat_map(|group| {
+    let words = outside_brackets(text).into_iter().flat_map(|group| {
         let whole = group.len() <= room;
         group.split(move |c| c == ' ' && !whole)
     });
     wrap(words, &first, &next)
 }
 
-/// The text cut at spaces that are in no braces.
-fn outside_braces(text: &str) -> Vec<&str> {
+/// The text cut at spaces that are in no brackets.
+fn outside_brackets(text: &str) -> Vec<&str> {
     let mut depth = 0;
     text.split(|c| {
-        depth += i32::from(c == '{') - i32::from(c == '}');
+        depth += i32::from("({".contains(c)) - i32::from(")}".contains(c));
         c == ' ' && depth == 0
     })
     .collect()

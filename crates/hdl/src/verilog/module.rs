@@ -7,6 +7,7 @@ use super::names::{Names, identifier};
 use super::plan::{Plan, Read};
 use crate::design::Design;
 use crate::module::*;
+use std::collections::HashSet;
 
 /// Longer expressions get a wire of their own.
 const INLINE_COLUMNS: usize = 60;
@@ -399,7 +400,7 @@ impl<'d> Writer<'d> {
     /// One wire per declared name for the bits of it that nobody reads.
     fn unused(&mut self) -> String {
         let mut out = String::new();
-        let outputs: Vec<String> = self.module.outputs().map(|(_, p)| identifier(&p.name)).collect();
+        let outputs: HashSet<String> = self.module.outputs().map(|(_, p)| identifier(&p.name)).collect();
         for i in 0..self.nets.len() {
             let Some(net) = &mut self.nets[i] else { continue };
             let gaps = gaps(&mut net.read, net.width);
