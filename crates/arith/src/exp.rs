@@ -2,8 +2,9 @@
 //!
 //! The widths and the table are those of [`numerics::exp::ExpSpec`].
 
+use crate::constant as factor;
 use crate::float::{Range, Raw, constant, policy_suffix, round_pack, to_magnitude, unpack};
-use crate::operator::{Case, Operator, Params, float};
+use crate::operator::{Case, Operator, Params, float, signed};
 use crate::pwl;
 use hdl::{Kind, ModuleBuilder, Outputs, Signal, Type};
 use numerics::{ExpSpec, Policy};
@@ -39,9 +40,9 @@ impl Exp {
         let limited = mag.over.mux(m.lit((1 << spec.in_bits()) - 1, spec.in_bits()), rounded);
         let argument = x.sign.mux(limited, m.zero(limited.ty())).named("argument");
 
-        let log2e = m.lit(spec.log2e() as u64, hdl::value_width(spec.log2e() as u64));
         let half = m.lit(1 << (spec.t_shift() - 1), spec.t_shift());
-        let scaled = ((argument * log2e) + half).shr_const(spec.t_shift());
+        let scaled = (factor::times(argument, spec.log2e() as u64).named("times_log2e") + half)
+            .shr_const(spec.t_shift());
         let t = scaled.low(spec.t_int() + spec.t_frac).named("base2_argument");
         let frac = t.low(spec.t_frac).named("frac");
         let integer = (t.shr_const(spec.t_frac) + frac.reduce_or()).named("whole");
@@ -88,6 +89,32 @@ impl Operator for ExpUnit {
     }
     fn build<'b>(&self, b: &'b ModuleBuilder, p: &Params, x: &[Signal<'b>]) -> Outputs<'b> {
         self.unit(p).body(b, x[0])
+    }
+    fn directed(&self, p: &Params) -> Vec<Case> {
+        let (f, spec) = (p.format, self.unit(p).spec);
+        let ln2 = std::f64::consts::LN_2;
+        let underflow = -(spec.output.min_exp() as f64) * ln2;
+        let half_place = 0.5f64.powi(spec.in_frac as i32 + 1);
+        let saturated = f64::from(spec.in_int()).exp2();
+        let mut values: Vec<f64> =
+            (1..=spec.segments).map(|j| f64::from(j) / f64::from(spec.segments) * ln2).collect();
+        values.extend([1.0, 2.0, 3.0, 10.0].map(|n| n * ln2)); // where the whole part steps
+        values.extend([
+            half_place,
+            3.0 * half_place,
+            1.0 + half_place,
+            underflow,
+            underflow + ln2,
+            saturated,
+        ]);
+        let around = |x: f64| {
+            let x = f.encode(x, &p.policy);
+            [x, x + 1, x.saturating_sub(1)]
+        };
+        let mut values: Vec<u64> = values.into_iter().flat_map(around).collect();
+        values.extend([0, f.man_mask(), f.min_normal_bits(), f.max_finite_bits(), f.one()]);
+        values.retain(|&x| x <= f.max_finite_bits());
+        signed(f, &values)
     }
     fn reference(&self, p: &Params, c: &Case) -> Vec<u64> {
         vec![self.unit(p).spec.compute(&p.policy, c[0][0])]

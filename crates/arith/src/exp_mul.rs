@@ -10,7 +10,7 @@
 
 use crate::fixed::{FpToFixed, to_fixed};
 use crate::float::{Range, Raw, constant, policy_suffix, round_pack, to_magnitude, unpack};
-use crate::operator::{Case, Operator, Params, float};
+use crate::operator::{Case, Operator, Params, float, scaled, signed_pairs};
 use hdl::{Kind, ModuleBuilder, Outputs, Signal, Type};
 use numerics::expmul::{LOG2E_16THS, SCORE_X_BITS, X_BITS, X_FRAC};
 use numerics::{ExpMulSpec, FixRound, Policy};
@@ -161,6 +161,24 @@ impl Operator for ExpMulUnit {
     }
     fn build<'b>(&self, b: &'b ModuleBuilder, p: &Params, x: &[Signal<'b>]) -> Outputs<'b> {
         self.unit(p).body(b, x[0], x[1])
+    }
+    fn directed(&self, p: &Params) -> Vec<Case> {
+        let f = p.format;
+        let (one, max, min) = (f.one(), f.max_finite_bits(), f.min_normal_bits());
+        // |x| where L steps from n to n + 1, in units of 2^-frac_bits; half places of X; saturation at 16.
+        let level = 0.5f64.powi(p.frac_bits as i32) * 16.0 / f64::from(LOG2E_16THS as i32);
+        let steps = (0..24).map(|n| (f64::from(n) + 0.5) * level);
+        let half_place = 0.5f64.powi(X_FRAC as i32 + 1);
+        let fixed = [half_place, 3.0 * half_place, 1.0 + half_place, 16.0, 16.0 - half_place];
+        let around = |x: f64| {
+            let x = f.encode(x, &p.policy);
+            [x, x + 1, x.saturating_sub(1)]
+        };
+        let mut x: Vec<u64> = steps.chain(fixed).flat_map(around).filter(|&x| x <= max).collect();
+        x.extend([0, f.man_mask(), min, max]);
+        let v = [0, f.man_mask(), min, min + 1, scaled(f, min, 1), scaled(f, one, 1) - 1, one, one + 1, max];
+        let pairs: Vec<(u64, u64)> = x.iter().flat_map(|&x| v.map(|v| (x, v))).collect();
+        signed_pairs(f, &pairs)
     }
     fn reference(&self, p: &Params, c: &Case) -> Vec<u64> {
         let unit = self.unit(p).spec;

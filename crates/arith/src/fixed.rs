@@ -1,7 +1,7 @@
 //! Conversions between floats and two's complement fixed point.
 
 use crate::float::{Range, Raw, constant, normalize, policy_suffix, round_pack, to_magnitude, unpack};
-use crate::operator::{Case, Operator, Params, float};
+use crate::operator::{Case, Operator, Params, float, signed};
 use hdl::{Kind, ModuleBuilder, Outputs, Signal, Type};
 use numerics::stratified::Stratified;
 use numerics::{FixRound, Format, Policy, scalar};
@@ -141,6 +141,19 @@ impl Operator for ToFixedUnit {
     fn build<'b>(&self, b: &'b ModuleBuilder, p: &Params, x: &[Signal<'b>]) -> Outputs<'b> {
         self.unit(p).body(b, x[0])
     }
+    fn directed(&self, p: &Params) -> Vec<Case> {
+        let f = p.format;
+        let place = 0.5f64.powi(p.frac_bits as i32);
+        let limit = f64::from(p.int_bits - 1).exp2();
+        let ties = [0.0, 1.0, 2.0, 3.0, 7.0].map(|n| (n + 0.5) * place);
+        let edges = [limit, limit - place, limit - place / 2.0, limit + place / 2.0, 2.0 * limit, place];
+        let encode = |x: &f64| f.encode(*x, &p.policy).min(f.max_finite_bits());
+        let around = |x: u64| [x, x + 1, x.saturating_sub(1)];
+        let mut values: Vec<u64> = ties.iter().chain(&edges).map(encode).flat_map(around).collect();
+        values.extend([0, f.man_mask(), f.min_normal_bits(), f.max_finite_bits()]);
+        values.retain(|&x| x <= f.max_finite_bits());
+        signed(f, &values)
+    }
     fn reference(&self, p: &Params, c: &Case) -> Vec<u64> {
         let width = p.int_bits + p.frac_bits;
         let y = scalar::to_fixed(p.format, c[0][0], p.frac_bits, width, true, FixRound::HalfUp);
@@ -197,6 +210,19 @@ impl Operator for FromFixedUnit {
     }
     fn build<'b>(&self, b: &'b ModuleBuilder, p: &Params, x: &[Signal<'b>]) -> Outputs<'b> {
         self.unit(p).body(b, x[0])
+    }
+    fn directed(&self, p: &Params) -> Vec<Case> {
+        let width = p.int_bits + p.frac_bits;
+        let (limit, precision) = (1i64 << (width - 1), p.format.precision());
+        let power = |n: u32| 1i64 << n.min(width - 2);
+        let mut values = vec![0, 1, 2, 3, limit - 1, -limit, 1 - limit]; // zero, one place, both ends
+        values.extend((1..width - 1).flat_map(|n| {
+            let below = power(n) >> precision; // half a place of the result: a tie, and next to one
+            [power(n), power(n) - 1, power(n) + below, power(n) + 3 * below, power(n) + below + 1]
+        }));
+        let negated: Vec<i64> = values.iter().map(|v| -v).collect();
+        let legal = values.into_iter().chain(negated).filter(|v| (-limit..limit).contains(v));
+        legal.map(|v| vec![vec![v as u64 & (u64::MAX >> (64 - width))]]).collect()
     }
     fn reference(&self, p: &Params, c: &Case) -> Vec<u64> {
         let width = p.int_bits + p.frac_bits;

@@ -10,7 +10,7 @@
 //! differ by at most one, and then nothing was shifted into sticky.
 
 use crate::float::{Range, Raw, clamp_amount, normalize, policy_suffix, round_pack, unpack};
-use crate::operator::{Case, Operator, Params, float};
+use crate::operator::{Case, Operator, Params, float, scaled, signed_pairs};
 use hdl::{Kind, ModuleBuilder, Outputs, Signal, Type};
 use numerics::{Format, Policy, scalar};
 
@@ -98,6 +98,40 @@ impl Operator for AddUnit {
     }
     fn build<'b>(&self, b: &'b ModuleBuilder, p: &Params, x: &[Signal<'b>]) -> Outputs<'b> {
         self.unit(p).body(b, x[0], x[1])
+    }
+    fn directed(&self, p: &Params) -> Vec<Case> {
+        let f = p.format;
+        let (one, max, min, subnormal) = (f.one(), f.max_finite_bits(), f.min_normal_bits(), f.man_mask());
+        let places = i64::from(f.precision());
+        let (two, half_place) = (scaled(f, one, 1), scaled(f, one, -places));
+        let top = max & !f.man_mask();
+        let (last, half_last) = (scaled(f, top, 1 - places), scaled(f, top, -places));
+        let mut pairs = vec![
+            (0, 0),
+            (0, one),
+            (subnormal, one),
+            (subnormal, subnormal), // zeros of either sign
+            (one, one),
+            (one, one + 1),
+            (two, two - 1),
+            (two, one), // cancellation, exponent distance 0 and 1
+            (one, half_place),
+            (one + 1, half_place),
+            (one, half_place - 1),
+            (one, half_place + 1), // around a tie
+            (max, max),
+            (max, half_last),
+            (max, half_last - 1),
+            (max, last), // overflow and its edge
+            (min, min + 1),
+            (min, two),
+            (scaled(f, min, 1), scaled(f, min, 1) - 1), // underflow by cancellation
+        ];
+        pairs.extend((0..places + 4).flat_map(|n| {
+            let low = scaled(f, one, -n);
+            [(one, low), (one, low + 1), (two - 1, low + 1)] // every distance, to below sticky
+        }));
+        signed_pairs(f, &pairs)
     }
     fn reference(&self, p: &Params, c: &Case) -> Vec<u64> {
         vec![scalar::add(p.format, &p.policy, c[0][0], c[1][0])]

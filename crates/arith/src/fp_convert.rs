@@ -1,7 +1,7 @@
 //! Conversion between float formats, one rounding (none where the result is wider).
 
 use crate::float::{Range, Raw, constant, policy_suffix, round_pack, unpack};
-use crate::operator::{Case, Operator, Params, float};
+use crate::operator::{Case, Operator, Params, float, scaled, signed};
 use hdl::{Kind, ModuleBuilder, Outputs, Signal, Type, each};
 use numerics::{Format, Policy, scalar};
 
@@ -76,6 +76,18 @@ impl Operator for ConvertUnit {
     }
     fn build<'b>(&self, b: &'b ModuleBuilder, p: &Params, x: &[Signal<'b>]) -> Outputs<'b> {
         self.unit(p).body(b, x[0])
+    }
+    fn directed(&self, p: &Params) -> Vec<Case> {
+        let (from, to) = (p.format, p.result);
+        let (one, max, min) = (from.one(), from.max_finite_bits(), from.min_normal_bits());
+        let edge = |bits| from.encode(to.decode(bits), &p.policy) & from.magnitude_mask();
+        let (largest, smallest) = (edge(to.max_finite_bits()), edge(to.min_normal_bits()));
+        let half_place = 1 << from.man_bits.saturating_sub(to.man_bits) >> 1;
+        let around = |x: u64| [x, x + 1, x.saturating_sub(1), x + half_place, x + 3 * half_place];
+        let edges = [one, largest, smallest, min, scaled(from, smallest.max(min), -1)];
+        let mut values: Vec<u64> = edges.into_iter().flat_map(around).filter(|&x| x <= max).collect();
+        values.extend([0, from.man_mask(), max, max - 1, scaled(from, one, 1) - 1]);
+        signed(from, &values)
     }
     fn reference(&self, p: &Params, c: &Case) -> Vec<u64> {
         vec![scalar::convert(p.format, p.result, &p.policy, c[0][0])]

@@ -1,6 +1,6 @@
 //! Maximum of two floats in the order of sign and magnitude, −0 below +0; nothing is rounded.
 
-use crate::operator::{Case, Operator, Params, float};
+use crate::operator::{Case, Operator, Params, float, scaled, signed_pairs};
 use hdl::{Kind, ModuleBuilder, Outputs, Signal, Type};
 use numerics::{Format, scalar};
 
@@ -54,6 +54,14 @@ impl Operator for MaxUnit {
     }
     fn build<'b>(&self, b: &'b ModuleBuilder, p: &Params, x: &[Signal<'b>]) -> Outputs<'b> {
         FpMax { format: p.format }.body(b, x[0], x[1])
+    }
+    fn directed(&self, p: &Params) -> Vec<Case> {
+        let f = p.format;
+        let (one, max, min) = (f.one(), f.max_finite_bits(), f.min_normal_bits());
+        let neighbours = [0, 1, min - 1, min, one - 1, one, scaled(f, one, 1), max - 1];
+        let pairs: Vec<(u64, u64)> =
+            neighbours.iter().flat_map(|&x| [(x, x), (x, x + 1), (x, max)]).collect();
+        signed_pairs(f, &pairs)
     }
     fn reference(&self, p: &Params, c: &Case) -> Vec<u64> {
         vec![scalar::max(p.format, c[0][0], c[1][0])]

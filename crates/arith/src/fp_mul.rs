@@ -5,7 +5,7 @@
 //! ```
 
 use crate::float::{Range, Raw, constant, policy_suffix, round_pack, unpack};
-use crate::operator::{Case, Operator, Params, float};
+use crate::operator::{Case, Operator, Params, float, scaled, signed_pairs};
 use hdl::{Arg, Kind, ModuleBuilder, Outputs, Signal, Type};
 use numerics::{Format, Policy, scalar};
 
@@ -95,6 +95,38 @@ impl Operator for MulUnit {
     }
     fn build<'b>(&self, b: &'b ModuleBuilder, p: &Params, x: &[Signal<'b>]) -> Outputs<'b> {
         self.unit(p).body(b, x[0], x[1])
+    }
+    fn directed(&self, p: &Params) -> Vec<Case> {
+        let f = p.format;
+        let (one, max, min, subnormal) = (f.one(), f.max_finite_bits(), f.min_normal_bits(), f.man_mask());
+        let three_halves = one | 1 << (f.man_bits - 1);
+        let (largest, smallest) = [p.result.max_finite_bits(), p.result.min_normal_bits()]
+            .map(|bits| f.encode(p.result.decode(bits), &p.policy) & f.magnitude_mask())
+            .into();
+        let mut pairs = vec![
+            (0, one),
+            (0, max),
+            (subnormal, max),
+            (subnormal, subnormal), // zeros of either sign
+            (one, one),
+            (one, max),
+            (one, min), // exact
+            (one + 1, three_halves),
+            (one + 3, three_halves),
+            (one + 1, one + 1), // ties to even, and near one
+            (scaled(f, one, 1) - 1, scaled(f, one, 1) - 1),
+            (one + 1, one - 2), // a carry, a round-up to a power
+            (max, max),
+            (max, one + 1),
+            (max, one - 1),
+            (min, min),
+            (min, one - 1), // overflow and underflow
+            (min + 1, one - 2),
+            (min, one + 1), // rounded up to the smallest number
+        ];
+        let factors = [one, one + 1, one - 1, one - 2, three_halves, scaled(f, one, 1), scaled(f, one, -1)];
+        pairs.extend(factors.iter().flat_map(|&x| [(largest, x), (smallest.max(min), x)]));
+        signed_pairs(f, &pairs)
     }
     fn reference(&self, p: &Params, c: &Case) -> Vec<u64> {
         vec![scalar::mul(p.format, p.format, p.result, &p.policy, c[0][0], c[1][0])]

@@ -3,7 +3,7 @@
 //! The widths and the bit picture are those of [`numerics::dot`].
 
 use crate::float::{Range, Raw, clamp_amount, constant, normalize, policy_suffix, round_pack, unpack};
-use crate::operator::{Case, Operator, Params, float};
+use crate::operator::{Case, Operator, Params, float, scaled};
 use crate::reduce;
 use hdl::{Kind, ModuleBuilder, Outputs, Signal, Type, each};
 use numerics::stratified::Stratified;
@@ -184,6 +184,45 @@ impl Operator for DotUnit {
     }
     fn reference(&self, p: &Params, c: &Case) -> Vec<u64> {
         vec![dot::dot(&self.unit(p).spec, &p.policy, &c[0], &c[1], None)]
+    }
+    fn directed(&self, p: &Params) -> Vec<Case> {
+        let f = p.format;
+        let (n, sign, one) = (p.length as usize, f.sign_bit(), f.one());
+        let (max, min, ones) = (f.max_finite_bits(), f.min_normal_bits(), scaled(f, f.one(), 1) - 1);
+        let all = |a: u64, b: u64| vec![vec![a; n], vec![b; n]];
+        // The first product is a·b, all others are c·d.
+        let first = |a: u64, b: u64, c: u64, d: u64| {
+            let row = |head, tail| [vec![head], vec![tail; n - 1]].concat();
+            vec![row(a, c), row(b, d)]
+        };
+        let alternating: Vec<u64> = (0..n).map(|i| one | if i % 2 == 1 { sign } else { 0 }).collect();
+        let mut cases = vec![
+            all(0, one),
+            all(sign, one),
+            all(f.man_mask(), max), // every product a zero
+            all(one, one),
+            all(ones, ones),
+            all(sign | ones, ones), // the largest sums of either sign
+            all(max, max),
+            all(max, sign | max),
+            all(min, min),
+            all(min, sign | min), // overflow and underflow
+            vec![alternating.clone(), vec![one; n]],
+            vec![alternating.clone(), alternating], // exact cancellation
+            first(0, max, min, one),
+            first(f.man_mask() | sign, max, one, one), // a zero takes no part in the maximum
+            first(max, one, min, one),
+            first(max, one, sign | min, one), // the rest far below the window
+            first(one, one, sign | one, one),
+            first(one + 1, one, sign | one, one), // one place left over
+        ];
+        // One product at every distance below the first, to beyond the window; also as its negation.
+        let distances = 0..=i64::from(self.unit(p).spec.align_bits) + 1;
+        cases.extend(distances.flat_map(|k| {
+            let (a, b) = (scaled(f, ones, -(k / 2)), scaled(f, ones, -(k - k / 2)));
+            [first(ones, ones, a, b), first(ones, ones, a | sign, b), first(ones | sign, ones, a, b)]
+        }));
+        cases
     }
     fn case(&self, p: &Params, random: &mut Stratified) -> Case {
         let (a, b) = random.vectors(p.length as usize);

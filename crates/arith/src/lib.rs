@@ -4,6 +4,7 @@
 //! construction; under a clock it is pipelined automatically. [`registry`] lists the operators that can be generated
 //! as units of their own, with their reference and test cases.
 
+mod constant;
 pub mod exp;
 pub mod exp_mul;
 pub mod fixed;

@@ -68,11 +68,37 @@ pub trait Operator: Sync {
     fn build<'b>(&self, b: &'b ModuleBuilder, p: &Params, x: &[Signal<'b>]) -> Outputs<'b>;
     /// The reference: one result per output port.
     fn reference(&self, p: &Params, case: &Case) -> Vec<u64>;
+    /// Its corner cases: cancellation, ties, overflow, underflow, signed zeros, saturation.
+    fn directed(&self, _: &Params) -> Vec<Case> {
+        vec![]
+    }
     /// A stratified random case.
     fn case(&self, p: &Params, random: &mut Stratified) -> Case {
         let (a, b) = random.pair();
         [a, b].into_iter().take(self.inputs(p).len()).map(|x| vec![x]).collect()
     }
+}
+
+/// One-operand cases of both signs.
+pub(crate) fn signed(format: Format, magnitudes: &[u64]) -> Vec<Case> {
+    let both = |&x: &u64| [x, x | format.sign_bit()].map(|x| vec![vec![x]]);
+    magnitudes.iter().flat_map(both).collect()
+}
+
+/// Two-operand cases: each pair of magnitudes with every combination of signs, in both orders.
+pub(crate) fn signed_pairs(format: Format, magnitudes: &[(u64, u64)]) -> Vec<Case> {
+    let signs = [0, format.sign_bit()];
+    let ordered = magnitudes.iter().flat_map(|&(a, b)| [(a, b), (b, a)]);
+    let each = |(a, b): (u64, u64)| signs.map(|sa| signs.map(|sb| vec![vec![a | sa], vec![b | sb]]));
+    ordered.flat_map(each).flatten().collect()
+}
+
+/// A normal magnitude times 2^places, kept within the normal numbers.
+pub(crate) fn scaled(format: Format, magnitude: u64, places: i64) -> u64 {
+    let man = magnitude & format.man_mask();
+    let highest = format.exp_field(format.max_finite_bits()) as i64;
+    let field = (format.exp_field(magnitude) as i64 + places).clamp(1, highest) as u64;
+    (field << format.man_bits | man).min(format.max_finite_bits())
 }
 
 /// A port that holds one float of the operand format.

@@ -3,7 +3,7 @@
 //! The widths and the table are those of [`numerics::reciprocal::RecipSpec`].
 
 use crate::float::{Range, Raw, constant, policy_suffix, round_pack, unpack};
-use crate::operator::{Case, Operator, Params, float};
+use crate::operator::{Case, Operator, Params, float, scaled, signed};
 use crate::pwl;
 use hdl::{Kind, ModuleBuilder, Outputs, Signal, Type};
 use numerics::{Policy, RecipSpec};
@@ -83,6 +83,22 @@ impl Operator for RecipUnit {
     }
     fn build<'b>(&self, b: &'b ModuleBuilder, p: &Params, x: &[Signal<'b>]) -> Outputs<'b> {
         self.unit(p).body(b, x[0])
+    }
+    fn directed(&self, p: &Params) -> Vec<Case> {
+        let (f, spec) = (p.format, self.unit(p).spec);
+        let (one, max, min) = (f.one(), f.max_finite_bits(), f.min_normal_bits());
+        let segment = f.man_bits - spec.index_bits().min(f.man_bits);
+        let starts = (0..1u64 << spec.index_bits()).map(|j| one + (j << segment));
+        let mut values: Vec<u64> = starts.flat_map(|x| [x, x + 1, x - 1]).collect();
+        // Zeros, powers of two, both ends: 1/max underflows and 1/min overflows in some formats.
+        values.extend([0, f.man_mask(), scaled(f, one, 1), scaled(f, one, -1), max, max - 1, min, min + 1]);
+        let edges = [spec.output.max_finite_bits(), spec.output.min_normal_bits()];
+        values.extend(edges.iter().flat_map(|&y| {
+            let x = f.encode(1.0 / spec.output.decode(y), &p.policy);
+            [x, x + 1, x.saturating_sub(1)]
+        }));
+        values.retain(|&x| x <= max);
+        signed(f, &values)
     }
     fn reference(&self, p: &Params, c: &Case) -> Vec<u64> {
         vec![self.unit(p).spec.compute(&p.policy, c[0][0])]
