@@ -68,7 +68,7 @@ fn body<'m>(m: &'m ModuleBuilder, spec: &EngineSpec, x: &[Signal<'m>]) -> Output
     let step = Step { slot, score, v, fresh, update };
     let row = spec.kernel.lane(m, spec, &step);
 
-    let result = (valid & last).named("result");
+    let result = m.cleared((valid & last).named("result"));
     let blank = m.zero(row.ty());
     let row = empty.mux(blank, row).named("result_row");
     let [result, result_slot, empty, row] = m.align([result, slot, empty, row]);

@@ -46,6 +46,7 @@ pub(crate) struct State {
     /// For the output of a pipeline register: the signal it delays and the cycle it is in.
     origin: HashMap<NodeId, (NodeId, u32)>,
     stable: Vec<NodeId>,
+    cleared: Vec<NodeId>,
 }
 
 /// Builds one module. Signals borrow it; it is handed to the closure that describes the module.
@@ -102,6 +103,7 @@ impl ModuleBuilder {
             delayed: HashMap::new(),
             origin: HashMap::new(),
             stable: vec![],
+            cleared: vec![],
         };
         ModuleBuilder { library, state: RefCell::new(state), explicit: Cell::new(false) }
     }
@@ -157,6 +159,13 @@ impl ModuleBuilder {
         state.when[input.id().index()] = When::Always;
         state.stable.push(input.id());
         input
+    }
+
+    /// Has the pipeline registers that will delay `valid` reset to 0: for bits that announce something, so that what the
+    /// pipeline holds at power-up announces nothing.
+    pub fn cleared<'b>(&'b self, valid: Signal<'b>) -> Signal<'b> {
+        self.state.borrow_mut().cleared.push(valid.id());
+        valid
     }
 
     /// Declares that an input arrives later than the others: in the cycle of its first use, straight from a register.
@@ -490,6 +499,7 @@ impl State {
         let ty = self.module.nodes[root.index()].ty;
         let register = self.add_register("", ty);
         self.module.registers[register.index()].next = Some(previous);
+        self.module.registers[register.index()].reset = self.cleared.contains(&root).then_some(0);
         let id = self.add(Op::RegQ(register), ty, When::At { cycle, arrival });
         self.delayed.insert((root, cycle), id);
         self.origin.insert(id, (root, cycle));

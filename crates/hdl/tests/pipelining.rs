@@ -142,3 +142,18 @@ fn a_stable_input_is_never_delayed() {
     assert!(design.top().port("v").unwrap().1.stable);
     assert_eq!(design.top().registers.len(), 1);
 }
+
+#[test]
+fn the_delays_of_a_cleared_bit_are_reset() {
+    let design = elaborate("valid", "", Some(timing(760.0)), Reset::default(), |b| {
+        let a = b.input("a", Type::unsigned(8));
+        let valid = b.cleared(b.input("valid", Type::unsigned(1)));
+        let [y, valid] = b.align([a * a * a, valid]);
+        b.output("y", y);
+        b.output("y_valid", valid);
+    })
+    .unwrap();
+    let resets = |name: &str| design.top().registers.iter().find(|r| &*r.name == name).unwrap().reset;
+    assert_eq!((resets("valid_s1"), resets("mul_2_s1")), (Some(0), None));
+    assert!(design.top().has_reset);
+}
