@@ -21,6 +21,7 @@
 //! | [`dot`] | fused dot product with one rounding |
 //! | [`pwl`] | minimax fitting of piecewise-linear tables on binary grids |
 //! | [`exp`], [`reciprocal`], [`expmul`] | e^x, 1/x and the combined exp-and-multiply unit |
+//! | [`lse`] | FLASH-D with a log-sum-exp state: tables, scalar path, element update, merge |
 //! | [`metrics`] | error measures of an attention output |
 //! | [`stratified`] | seeded operands that visit the hard cases |
 
@@ -30,6 +31,7 @@ pub mod exp;
 pub mod expmul;
 pub mod fixed;
 pub mod format;
+pub mod lse;
 pub mod metrics;
 pub mod policy;
 pub mod pwl;
@@ -43,6 +45,7 @@ pub use exp::ExpSpec;
 pub use expmul::ExpMulSpec;
 pub use fixed::{FixRound, Fixed};
 pub use format::{Encoding, Format};
+pub use lse::{Accumulator, LseKernel, LseKind, LseSpec, LseState, LseTable};
 pub use metrics::Metrics;
 pub use policy::{Policy, Rounding, Specials, Subnormals};
 pub use reciprocal::RecipSpec;
