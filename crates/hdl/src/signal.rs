@@ -215,6 +215,7 @@ impl<'b> Signal<'b> {
 
     /// `floor(self / 2^n)` for a run-time `n`.
     #[track_caller]
+    #[allow(clippy::should_implement_trait)] // named like its counterpart that drops constant places
     pub fn shr(self, n: Self) -> Self {
         assert!(!n.ty.signed && n.ty.is_scalar() && self.ty.is_scalar());
         self.op(Op::Shr(self.id, n.id), self.ty)
@@ -353,12 +354,17 @@ impl<'b> ops::Not for Signal<'b> {
     }
 }
 
+/// Width of an exact sum or difference.
+fn one_wider(a: Signal<'_>, b: Signal<'_>) -> u32 {
+    a.width().max(b.width()) + 1
+}
+
 impl<'b> ops::Add for Signal<'b> {
     type Output = Signal<'b>;
     #[track_caller]
     fn add(self, other: Self) -> Self {
         let signed = self.same_sign(other);
-        let width = self.width().max(other.width()) + 1;
+        let width = one_wider(self, other);
         self.op(Op::Add(self.id, other.id), Type { width, count: 1, signed })
     }
 }
@@ -368,7 +374,7 @@ impl<'b> ops::Sub for Signal<'b> {
     #[track_caller]
     fn sub(self, other: Self) -> Self {
         self.same_sign(other);
-        self.op(Op::Sub(self.id, other.id), Type::signed(self.width().max(other.width()) + 1))
+        self.op(Op::Sub(self.id, other.id), Type::signed(one_wider(self, other)))
     }
 }
 
@@ -377,7 +383,8 @@ impl<'b> ops::Mul for Signal<'b> {
     #[track_caller]
     fn mul(self, other: Self) -> Self {
         let signed = self.same_sign(other);
-        self.op(Op::Mul(self.id, other.id), Type { width: self.width() + other.width(), count: 1, signed })
+        let width = [self, other].iter().map(|x| x.width()).sum();
+        self.op(Op::Mul(self.id, other.id), Type { width, count: 1, signed })
     }
 }
 

@@ -31,8 +31,6 @@ fn describe(module: &Module, id: NodeId) -> String {
 }
 
 fn check_driven(module: &Module) -> Result<(), Error> {
-    let undriven =
-        |what: &str, name: &str| Err(Error::graph(&module.name, format!("{what} `{name}` is never driven")));
     for (i, node) in module.nodes.iter().enumerate() {
         if node.op == Op::Wire(None) {
             return Err(Error::graph(
@@ -41,16 +39,14 @@ fn check_driven(module: &Module) -> Result<(), Error> {
             ));
         }
     }
-    for r in module.registers.iter().filter(|r| r.next.is_none()) {
-        return undriven("register", &r.name);
+    let register = module.registers.iter().find(|r| r.next.is_none()).map(|r| ("register", &r.name));
+    let file = module.files.iter().find(|f| f.write.is_none()).map(|f| ("register file", &f.name));
+    let memory =
+        module.memories.iter().find(|m| m.write.is_none() || m.read.is_none()).map(|m| ("memory", &m.name));
+    match register.or(file).or(memory) {
+        Some((what, name)) => Err(Error::graph(&module.name, format!("{what} `{name}` is never driven"))),
+        None => Ok(()),
     }
-    for f in module.files.iter().filter(|f| f.write.is_none()) {
-        return undriven("register file", &f.name);
-    }
-    for m in module.memories.iter().filter(|m| m.write.is_none() || m.read.is_none()) {
-        return undriven("memory", &m.name);
-    }
-    Ok(())
 }
 
 fn check_ports(module: &Module) -> Result<(), Error> {

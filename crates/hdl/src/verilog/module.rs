@@ -222,7 +222,8 @@ impl<'d> Writer<'d> {
     /// A constant; long bundles of one pattern as a replication.
     fn constant(&self, base: NodeId, bits: &[bool]) -> Expr {
         let width = self.module.node(base).ty.width as usize;
-        let repeats = bits.len() % width == 0 && bits.chunks(width).all(|element| element == &bits[..width]);
+        let repeats =
+            bits.len().is_multiple_of(width) && bits.chunks(width).all(|element| element == &bits[..width]);
         if bits.len() > 64 && bits.contains(&true) && repeats {
             return Expr::replicate((bits.len() / width) as u32, &literal(&bits[..width]));
         }
