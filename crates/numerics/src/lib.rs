@@ -23,6 +23,7 @@
 //! | [`exp`], [`reciprocal`], [`expmul`] | e^x, 1/x and the combined exp-and-multiply unit |
 //! | [`lse`] | FLASH-D with a log-sum-exp state: tables, scalar path, element update, merge |
 //! | [`metrics`] | error measures of an attention output |
+//! | [`sigmoid_ln`] | the weight recurrence of FLASH-D as published |
 //! | [`stratified`] | seeded operands that visit the hard cases |
 
 pub mod catalog;
@@ -38,6 +39,7 @@ pub mod pwl;
 pub mod reciprocal;
 pub mod round;
 pub mod scalar;
+pub mod sigmoid_ln;
 pub mod stratified;
 
 pub use dot::DotSpec;
@@ -49,3 +51,4 @@ pub use lse::{Accumulator, LseKernel, LseKind, LseSpec, LseState, LseTable};
 pub use metrics::Metrics;
 pub use policy::{Policy, Rounding, Specials, Subnormals};
 pub use reciprocal::RecipSpec;
+pub use sigmoid_ln::{BlendForm, SigmoidForm, SigmoidLnSpec};

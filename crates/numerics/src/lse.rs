@@ -47,7 +47,7 @@ mod state;
 mod table;
 
 pub use accumulator::Accumulator;
-pub use scalar::Weights;
+pub use scalar::{LOG2E, LOG2E_FRAC, Weights};
 pub use state::{LseKernel, LseState};
 pub use table::{LseTable, Power};
 
