@@ -116,15 +116,18 @@ impl fmt::Display for Mismatch {
     }
 }
 
-/// Compares two responses cycle by cycle; a port qualified by another ([`hdl::Port::valid_by`]) counts only in cycles
+/// Compares two responses cycle by cycle. A port that shows the result of the first inputs after some cycles
+/// ([`hdl::Port::cycle`]) counts only from there on, and one qualified by another ([`hdl::Port::valid_by`]) only in cycles
 /// in which that one is 1 in `expected`.
 pub fn compare(design: &Design, expected: &Trace, found: &Trace) -> Result<(), Mismatch> {
     for cycle in 0..expected.cycles {
         for (e, f) in expected.ports.iter().zip(&found.ports) {
-            let valid_by = design.top().port(&e.name).and_then(|(_, p)| p.valid_by.clone());
-            let qualified = valid_by.is_none_or(|v| expected.port(&v).is_none_or(|v| v.at(cycle)[0] == 1));
+            let port = design.top().port(&e.name).map(|(_, port)| port);
+            let begun = port.is_none_or(|p| cycle >= p.cycle as usize);
+            let valid_by = port.and_then(|p| p.valid_by.as_ref());
+            let valid = valid_by.is_none_or(|v| expected.port(v).is_none_or(|v| v.at(cycle)[0] == 1));
             let known = cycle < found.cycles && f.known_at(cycle);
-            if qualified && !(known && e.at(cycle) == f.at(cycle)) {
+            if begun && valid && !(known && e.at(cycle) == f.at(cycle)) {
                 let (port, expected) = (e.name.clone(), e.at(cycle).to_vec());
                 return Err(Mismatch { cycle, port, expected, found: known.then(|| f.at(cycle).to_vec()) });
             }

@@ -12,10 +12,10 @@ pub(super) const BENCH_CYCLES: usize = 1024;
 const TEMPLATE: &str = include_str!("testbench.v.in");
 
 /// The testbench `tb_<top>.v`: it resets the design for two cycles, applies one line of `tb_<top>_stimulus.hex` per
-/// cycle and compares every output just before the clock edge with the line of `tb_<top>_expected.hex`; ports that
-/// mean something only while another output is 1 ([`Port::valid_by`]) are compared in cycles in which that one is
-/// expected to be 1. X never equals anything. It ends with `PASS: N cycles, M comparisons` or, after the first ten
-/// mismatches, with `FAIL: …`.
+/// cycle and compares every output just before the clock edge with the line of `tb_<top>_expected.hex`. A port that
+/// shows its first result after some cycles ([`Port::cycle`]) is compared from then on, one that means something only
+/// while another output is 1 ([`Port::valid_by`]) in cycles in which that one is expected to be 1. X never equals
+/// anything. It ends with `PASS: N cycles, M comparisons` or, after the first ten mismatches, with `FAIL: …`.
 ///
 /// Plusargs: `+stimulus=FILE`, `+expected=FILE`; `+dump=FILE` writes the outputs instead of comparing them; `+bench=N`
 /// runs N cycles on the first 1024 lines of the stimulus over and over; `+vcd=FILE` writes waves.
@@ -95,9 +95,14 @@ impl Signal<'_> {
 
     /// Counts a comparison, and a mismatch if there is one.
     fn compare(&self) -> String {
-        let qualifier = self.port.valid_by.as_ref();
-        let qualifier = qualifier.map(|v| format!("if (expected_{} === 1'b1) ", identifier(v)));
-        let (qualifier, net, value) = (qualifier.unwrap_or_default(), &self.net, &self.value);
+        let begun = (self.port.cycle > 0).then(|| format!("tb_cycle >= {}", self.port.cycle));
+        let valid = self.port.valid_by.as_ref().map(|v| format!("expected_{} === 1'b1", identifier(v)));
+        let conditions: Vec<String> = begun.into_iter().chain(valid).collect();
+        let qualifier = match conditions.join(" && ") {
+            none if none.is_empty() => none,
+            all => format!("if ({all}) "),
+        };
+        let (net, value) = (&self.net, &self.value);
         format!(
             "      {qualifier}begin
         tb_comparisons = tb_comparisons + 1;

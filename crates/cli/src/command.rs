@@ -1,0 +1,41 @@
+//! The subcommands, one file each.
+
+mod bench;
+mod check;
+mod doctor;
+mod generate;
+mod list;
+mod run;
+mod simulate;
+mod verify;
+
+use anyhow::Result;
+
+/// A subcommand with its arguments.
+#[derive(clap::Subcommand)]
+pub enum Command {
+    List(list::Args),
+    Check(check::Args),
+    Generate(generate::Args),
+    Simulate(simulate::Args),
+    Verify(verify::Args),
+    Run(run::Args),
+    Bench(bench::Args),
+    Doctor(doctor::Args),
+}
+
+impl Command {
+    /// Does what was asked for.
+    pub fn run(&self) -> Result<()> {
+        match self {
+            Command::List(args) => list::run(args),
+            Command::Check(args) => check::run(args),
+            Command::Generate(args) => generate::run(args),
+            Command::Simulate(args) => simulate::run(args),
+            Command::Verify(args) => verify::run(args),
+            Command::Run(args) => run::run(args),
+            Command::Bench(args) => bench::run(args),
+            Command::Doctor(args) => doctor::run(args),
+        }
+    }
+}

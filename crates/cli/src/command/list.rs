@@ -1,0 +1,131 @@
+use crate::show;
+use crate::source::{embedded_names, load_embedded};
+use crate::unit::Unit;
+use anyhow::Result;
+use arith::registry::OPERATORS;
+use attention::config::{DesignConfig, KERNEL_NAMES, platform, platform_names};
+use numerics::catalog::CATALOG;
+use serde_json::{Map, Value, json};
+
+/// List what there is: designs, kernels, operators, formats, platforms
+#[derive(clap::Args)]
+#[command(after_help = "Example: flashrtl list operators")]
+pub struct Args {
+    /// What to list; everything if left out
+    what: Option<What>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum What {
+    /// Built-in designs
+    Configs,
+    /// Attention kernels
+    Kernels,
+    /// Operators that can be built as units
+    Operators,
+    /// Number formats
+    Formats,
+    /// Platforms with their delay models
+    Platforms,
+}
+
+/// A list: its title, the titles of its columns, and its rows.
+struct List {
+    title: &'static str,
+    columns: &'static [&'static str],
+    rows: Vec<Vec<String>>,
+}
+
+/// Prints the lists.
+pub fn run(args: &Args) -> Result<()> {
+    let wanted = |what: What| args.what.is_none_or(|w| w == what);
+    let all = [
+        (What::Configs, configs as fn() -> Result<List>),
+        (What::Kernels, kernels),
+        (What::Operators, operators),
+        (What::Formats, formats),
+        (What::Platforms, platforms),
+    ];
+    let lists: Vec<List> =
+        all.into_iter().filter(|(what, _)| wanted(*what)).map(|(_, list)| list()).collect::<Result<_>>()?;
+    if args.json {
+        return show::json(&lists.iter().map(List::json).collect::<Map<String, Value>>());
+    }
+    let text: Vec<String> = lists.iter().map(List::text).collect();
+    show::text(text.join("\n"))
+}
+
+impl List {
+    fn text(&self) -> String {
+        let table = show::table(self.columns, self.rows.iter().cloned());
+        let indented: String = table.lines().map(|line| format!("  {line}\n")).collect();
+        format!("{}\n{indented}", self.title)
+    }
+
+    fn json(&self) -> (String, Value) {
+        let row = |row: &Vec<String>| {
+            let entries = self.columns.iter().zip(row).map(|(column, cell)| (column.to_string(), cell.clone().into()));
+            Value::Object(entries.collect())
+        };
+        (self.title.into(), json!(self.rows.iter().map(row).collect::<Vec<_>>()))
+    }
+}
+
+fn configs() -> Result<List> {
+    let row = |name: &'static str| {
+        let config = load_embedded(name)?;
+        let kind = match &config.design {
+            DesignConfig::Engine(engine) => engine.kernel.name().to_string(),
+            DesignConfig::Unit(unit) => unit.op.clone(),
+        };
+        Ok(vec![name.to_string(), kind, config.description])
+    };
+    let rows = embedded_names().map(row).collect::<Result<_>>()?;
+    Ok(List { title: "configs", columns: &["name", "builds", "description"], rows })
+}
+
+fn kernels() -> Result<List> {
+    let about = |name: &str| match name {
+        "fa2" => "FlashAttention-2 with piecewise-linear exponential and reciprocal",
+        "fa2-expmul" => "FlashAttention-2 whose products with an exponential are ExpMul units",
+        _ => "",
+    };
+    let rows = KERNEL_NAMES.iter().map(|name| vec![name.to_string(), about(name).to_string()]).collect();
+    Ok(List { title: "kernels", columns: &["name", "description"], rows })
+}
+
+fn operators() -> Result<List> {
+    let row = |op: &&dyn arith::operator::Operator| {
+        vec![op.name().to_string(), Unit::keys(*op).join(", "), op.summary().to_string()]
+    };
+    let rows = OPERATORS.iter().map(row).collect();
+    Ok(List { title: "operators", columns: &["name", "keys of [unit]", "description"], rows })
+}
+
+fn formats() -> Result<List> {
+    let row = |named: &numerics::catalog::Named| {
+        let format = named.format;
+        let largest = format.decode(format.max_finite_bits());
+        let widths = [format.width(), format.exp_bits, format.man_bits].map(|bits| bits.to_string());
+        let [width, exponent, significand] = widths;
+        let names = named.aliases.join(", ");
+        vec![named.name.to_string(), width, exponent, significand, format!("{largest:.3e}"), names]
+    };
+    let mut rows: Vec<Vec<String>> = CATALOG.iter().map(row).collect();
+    let any = ["eXmY", "1+X+Y", "X", "Y", "", "mY = e8mY; X 2 to 11, Y 1 to 52"];
+    rows.push(any.map(String::from).to_vec());
+    let columns = &["name", ">bits", ">exponent", ">significand", ">largest", "also"];
+    Ok(List { title: "formats", columns, rows })
+}
+
+fn platforms() -> Result<List> {
+    let row = |name: &'static str| {
+        let platform = platform(name).map_err(anyhow::Error::msg)?;
+        Ok(vec![name.to_string(), platform.description])
+    };
+    let rows = platform_names().into_iter().map(row).collect::<Result<_>>()?;
+    Ok(List { title: "platforms", columns: &["name", "description"], rows })
+}

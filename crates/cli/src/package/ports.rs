@@ -1,0 +1,66 @@
+//! What the ports of a design mean.
+
+use crate::target::Kind;
+
+/// Ports of the query engine.
+const ENGINE: &[(&str, &str)] = &[
+    ("q_valid", "a query row is offered; it is taken in a cycle in which q_ready is 1 too"),
+    ("q_ready", "there is room for a query row"),
+    ("q_data", "query row, element 0 in the low bits"),
+    ("q_active", "0 marks a query that occupies its slot but gives no result"),
+    ("q_last", "the row is the last query of its block"),
+    ("kv_valid", "a key and a value row are offered; they are taken in a cycle in which kv_ready is 1 too"),
+    ("kv_ready", "a key row is taken, once per interleave cycles at best"),
+    ("k_data", "key row, element 0 in the low bits"),
+    ("v_data", "value row of the same key"),
+    ("kv_mask", "bit n is 1 if query n of the block meets the key"),
+    ("kv_last", "the row is the last key of the block"),
+    ("o_valid", "a result row is offered, in the order of the queries; it is taken when o_ready is 1 too"),
+    ("o_ready", "the result row is taken"),
+    ("o_data", "result row, element 0 in the low bits"),
+    ("o_empty", "the query met no key, and its result is zero"),
+    ("o_last", "the row is the last result of its block"),
+    ("scale", "factor on the scores; constant while the engine works"),
+];
+
+/// What a port means, in a sentence.
+pub fn meaning(kind: &Kind, port: &str) -> String {
+    match kind {
+        Kind::Engine(_) => {
+            let entry = ENGINE.iter().find(|(name, _)| *name == port);
+            entry.map_or_else(String::new, |(_, meaning)| meaning.to_string())
+        }
+        Kind::Unit(unit) => match unit.operator.inputs(&unit.params).iter().any(|(name, _)| *name == port) {
+            true => format!("operand {port}, a new one every cycle"),
+            false => format!("result {port}: {}", unit.operator.summary()),
+        },
+    }
+}
+
+/// Which of the design's formats a port's elements have, if they are numbers.
+pub fn format_of(kind: &Kind, port: &str) -> Option<String> {
+    match (kind, port) {
+        (Kind::Engine(spec), "q_data" | "k_data") => Some(spec.dot.operand.to_string()),
+        (Kind::Engine(spec), "v_data") => Some(spec.value.to_string()),
+        (Kind::Engine(spec), "o_data") => Some(spec.output.to_string()),
+        (Kind::Engine(spec), "scale") => spec.dot.scale.map(|format| format.to_string()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source;
+    use crate::target::Target;
+
+    #[test]
+    fn every_port_of_the_built_in_designs_has_a_meaning() {
+        for name in source::embedded_names() {
+            let target = Target::new(source::load_embedded(name).unwrap()).unwrap();
+            for port in &target.design.top().ports {
+                assert!(!meaning(&target.kind, &port.name).is_empty(), "{name}: {}", port.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Recorded stimuli: inputs and outputs of every cycle, which any engine can replay.
+//!
+//! The compiled simulator is the recorder, and what it gives is held against the bit-accurate reference before it is
+//! used for anything.
+
+use crate::packing::{jobs, scale};
+use crate::target::{Kind, Target};
+use crate::unit::Unit;
+use anyhow::{Result, bail, ensure};
+use arith::operator::Case;
+use attention::config::{DesignConfig, EngineConfig};
+use attention::simulate::{Block, KeyRow, Query, Recording, Stalls, record};
+use attention::{EngineSpec, Workload};
+use hdl::{Design, Direction};
+use numerics::stratified::Rng;
+use sim::{Engine, Program, ProgramEngine, Trace};
+
+/// Pauses on every port of a testbench, per cycle.
+const PAUSES: f64 = 0.15;
+/// Keys and values that a testbench's vectors keep of the workload.
+const VECTOR_KEYS: usize = 32;
+/// Random operands that a testbench's vectors keep of a unit's workload.
+const VECTOR_CASES: usize = 1000;
+
+/// What was recorded, and how much of it there is.
+pub struct Recorded {
+    /// Inputs and outputs.
+    pub recording: Recording,
+    /// Results that agree with the reference.
+    pub results: usize,
+}
+
+/// Vectors of the design's own workload for its testbench: of an engine, one full block of queries and a partial one
+/// over the first keys, with pauses on every port.
+pub fn vectors(target: &Target) -> Result<Recorded> {
+    match (&target.kind, &target.config.design) {
+        (Kind::Engine(spec), DesignConfig::Engine(config)) => {
+            let seed = config.workload.seed;
+            record_engine(target, spec, &workload_blocks(target, spec, config), PAUSES, seed)
+        }
+        (Kind::Unit(unit), DesignConfig::Unit(config)) => {
+            let count = unit.directed() + config.stimuli.min(VECTOR_CASES);
+            let cases: Vec<Case> = unit.cases(config.seed).take(count).collect();
+            record_unit(&target.design, unit, &cases)
+        }
+        _ => unreachable!("a target is of the kind of its configuration"),
+    }
+}
+
+/// Random stimuli: partial blocks, inactive queries, masks and pauses for an engine, operands for a unit. `amount` is
+/// the number of blocks, or of hundreds of cases.
+pub fn random(target: &Target, amount: usize, seed: u64) -> Result<Recorded> {
+    match &target.kind {
+        Kind::Engine(spec) => {
+            let mut rng = Rng::new(seed);
+            let blocks: Vec<Block> = (0..amount).map(|_| random_block(spec, &mut rng)).collect();
+            record_engine(target, spec, &blocks, 0.25, seed)
+        }
+        Kind::Unit(unit) => {
+            let cases: Vec<Case> = unit.cases(seed).take(unit.directed() + 100 * amount).collect();
+            record_unit(&target.design, unit, &cases)
+        }
+    }
+}
+
+/// The first queries and keys of the workload's first head.
+fn workload_blocks(target: &Target, spec: &EngineSpec, config: &EngineConfig) -> Vec<Block> {
+    let block = spec.block() as usize;
+    let mut workload = Workload::generate(config).limit(Some(1), Some(block + block.div_ceil(2)));
+    for head in &mut workload.heads {
+        let kept = head.keys(workload.head_dim).min(VECTOR_KEYS) * workload.head_dim;
+        head.k.truncate(kept);
+        head.v.truncate(kept);
+    }
+    let quantized = workload.quantize(config.format.input, &target.policy());
+    jobs(spec, &quantized).iter().flat_map(|job| job.blocks(spec, &quantized)).collect()
+}
+
+fn record_engine(
+    target: &Target,
+    spec: &EngineSpec,
+    blocks: &[Block],
+    pauses: f64,
+    seed: u64,
+) -> Result<Recorded> {
+    let program = Program::compile(&target.design)?;
+    let stalls = Stalls { q: pauses, kv: pauses, o: pauses, seed };
+    let (outcome, recording) = record(spec, &program, blocks, scale(spec), stalls)?;
+    let expected: Vec<_> = blocks.iter().flat_map(|b| b.reference(spec, scale(spec))).collect();
+    let wrong = expected.iter().zip(&outcome.rows).position(|(e, f)| e != f);
+    if let Some(row) = wrong {
+        bail!("{}: result row {row} of the simulation differs from the functional model", spec.name);
+    }
+    ensure!(expected.len() == outcome.rows.len(), "{}: result rows are missing", spec.name);
+    Ok(Recorded { recording, results: expected.len() })
+}
+
+/// One case per cycle, then as many cycles as the last one takes.
+pub fn record_unit(design: &Design, unit: &Unit, cases: &[Case]) -> Result<Recorded> {
+    let mut inputs = Trace::new(design, Direction::Input);
+    inputs.cycles = cases.len() + design.top().latency() as usize;
+    for (i, port) in inputs.ports.iter_mut().enumerate() {
+        port.values = cases.iter().flat_map(|case| case[i].iter().copied()).collect();
+        port.values.resize(inputs.cycles * port.ty.count as usize, 0);
+    }
+    let outputs = ProgramEngine::default().run(design, &inputs)?;
+    for (at, case) in cases.iter().enumerate() {
+        let expected = unit.operator.reference(&unit.params, case);
+        for ((_, port), (trace, expected)) in design.top().outputs().zip(outputs.ports.iter().zip(expected)) {
+            let found = trace.at(at + port.cycle as usize)[0];
+            ensure!(
+                found == expected,
+                "{}: {} = {found:x} in the simulation, {expected:x} by the reference, for {case:x?}",
+                design.top().name,
+                port.name
+            );
+        }
+    }
+    Ok(Recorded { recording: Recording { inputs, outputs }, results: cases.len() })
+}
+
+/// A block with everything that can happen: partial, inactive queries, keys masked for all or some queries.
+fn random_block(spec: &EngineSpec, rng: &mut Rng) -> Block {
+    let size = u64::from(spec.block());
+    let queries = if rng.below(3) == 0 { 1 + rng.below(size) } else { size };
+    let density = [0.0, 0.3, 0.9, 1.0][rng.below(4) as usize];
+    let spread = [0.3, 1.0, 4.0][rng.below(3) as usize];
+    let queries = (0..queries)
+        .map(|_| Query { row: random_row(spec, rng, spread), active: rng.below(8) > 0 })
+        .collect();
+    let keys = (0..1 + rng.below(12))
+        .map(|_| KeyRow {
+            k: random_row(spec, rng, spread),
+            v: random_row(spec, rng, 1.0),
+            meets: (0..size).map(|_| rng.unit() < density).collect(),
+        })
+        .collect();
+    Block { queries, keys }
+}
+
+/// Roughly normal numbers, among them zeros of both signs and patterns of any exponent field 0.
+fn random_row(spec: &EngineSpec, rng: &mut Rng, spread: f64) -> Vec<u64> {
+    let format = spec.dot.operand;
+    let element = |rng: &mut Rng| match rng.below(16) {
+        0 => format.zero(rng.below(2) == 1),
+        1 => format.zero(rng.below(2) == 1) | rng.below(1 << format.man_bits),
+        _ => {
+            let normal = (0..6).map(|_| rng.unit()).sum::<f64>() - 3.0;
+            format.encode(normal * spread, &spec.policy)
+        }
+    };
+    (0..spec.head_dim).map(|_| element(rng)).collect()
+}

@@ -1,0 +1,93 @@
+//! The design that a configuration asks for, elaborated.
+
+use crate::unit::Unit;
+use anyhow::Result;
+use arith::registry;
+use attention::config::{DesignConfig, EngineConfig, Interleave};
+use attention::{Config, ConfigError, EngineSpec};
+use hdl::Design;
+use numerics::{Format, Policy};
+
+/// A configuration, what it describes, and the hardware.
+pub struct Target {
+    /// The configuration.
+    pub config: Config,
+    /// What it describes, with everything chosen.
+    pub kind: Kind,
+    /// The hardware.
+    pub design: Design,
+}
+
+/// What is built.
+pub enum Kind {
+    /// A query engine.
+    Engine(EngineSpec),
+    /// An operator on its own.
+    Unit(Unit),
+}
+
+impl Target {
+    /// Elaborates a configuration; with `interleave = "auto"` it finds the smallest one.
+    ///
+    /// Errors name the key to change.
+    pub fn new(config: Config) -> Result<Target, ConfigError> {
+        let (kind, design) = match &config.design {
+            DesignConfig::Engine(engine) => {
+                let (spec, design) = elaborate_engine(&config, engine)?;
+                (Kind::Engine(spec), design)
+            }
+            DesignConfig::Unit(unit) => {
+                let unit = Unit::new(&config, unit)?;
+                (Kind::Unit(unit), elaborate_unit(&config, &unit)?)
+            }
+        };
+        Ok(Target { config, kind, design })
+    }
+
+    /// Rounding and edges.
+    pub fn policy(&self) -> Policy {
+        self.config.policy
+    }
+
+    /// Cycles from a step's first inputs to its last result: of a lane, or of the unit.
+    pub fn latency(&self) -> u32 {
+        let lane = self.design.top().instances.iter().find(|inst| &*inst.name == "lane");
+        lane.map_or(self.design.top(), |inst| self.design.module(inst.module)).latency()
+    }
+
+    /// The number formats by what they hold.
+    pub fn formats(&self) -> Vec<(&'static str, Format)> {
+        match &self.kind {
+            Kind::Engine(spec) => vec![
+                ("input", spec.dot.operand),
+                ("score", spec.score()),
+                ("accumulator", spec.accumulator),
+                ("output", spec.output),
+            ],
+            Kind::Unit(unit) => vec![("format", unit.params.format), ("result", unit.params.result)],
+        }
+    }
+}
+
+fn elaborate_engine(config: &Config, engine: &EngineConfig) -> Result<(EngineSpec, Design), ConfigError> {
+    let spec = EngineSpec::new(&config.name, engine, config.policy);
+    let timing = config.clock.timing.clone();
+    match engine.array.interleave {
+        Interleave::Auto => spec
+            .elaborate_auto(timing, config.reset)
+            .map_err(|problem| config.reject("clock.mhz", problem)),
+        Interleave::Fixed(_) => match spec.elaborate(timing, config.reset) {
+            Ok(design) => Ok((spec, design)),
+            Err(problem) if problem.needs_interleave().is_some() => {
+                Err(config.reject("array.interleave", problem))
+            }
+            Err(problem) => Err(config.reject("clock.mhz", problem)),
+        },
+    }
+}
+
+fn elaborate_unit(config: &Config, unit: &Unit) -> Result<Design, ConfigError> {
+    let timing = config.clock.timing.clone();
+    registry::elaborate(unit.operator, &unit.params, timing, config.reset)
+        .map_err(|problem| config.reject("clock.mhz", problem))
+}

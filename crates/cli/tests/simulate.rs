@@ -1,0 +1,89 @@
+//! Simulation from the command line: results equal the functional model, whatever the clock, pauses or engine.
+
+mod support;
+
+use std::fs;
+use support::flashrtl;
+
+#[test]
+fn the_tour_runs_and_agrees_with_the_functional_model() {
+    let report = flashrtl(&["simulate", "tour", "--json"]).succeeds().json();
+    assert_eq!(report["compared"], 6);
+    assert_eq!(report["rows"], 6);
+    let error = report["accuracy"]["overall"]["rounded_inputs"]["relative_l2"].as_f64().unwrap();
+    assert!((0.0005..0.05).contains(&error), "{error}");
+}
+
+/// The measures of accuracy, which depend on every bit of the results.
+fn accuracy(args: &[&str]) -> serde_json::Value {
+    flashrtl(&[&["simulate", "tour", "--json"], args].concat()).succeeds().json()["accuracy"].clone()
+}
+
+#[test]
+fn pauses_and_engines_change_no_result() {
+    let expected = accuracy(&[]);
+    assert_eq!(accuracy(&["--stalls", "0.4"]), expected);
+    assert_eq!(accuracy(&["--engine", "rust-hdl"]), expected);
+    if sim::Tool::IVERILOG.unavailable().is_none() {
+        assert_eq!(accuracy(&["--engine", "icarus"]), expected);
+    }
+}
+
+#[test]
+fn the_clock_changes_latency_and_no_value() {
+    let at = |mhz: &str| {
+        let sets = ["--set", &format!("clock.mhz={mhz}"), "--set", "array.interleave=auto"].map(String::from);
+        let args: Vec<&str> = sets.iter().map(String::as_str).collect();
+        let check = flashrtl(&[&["check", "tour", "--json"][..], &args].concat()).succeeds().json();
+        let figures = [&check["latency_cycles"], &check["engine"]["min_interleave"]];
+        (figures.map(|f| f.as_u64().unwrap()), accuracy(&args))
+    };
+    let ((slow, values), (fast, fast_values)) = (at("50"), at("700"));
+    assert!(fast[0] > slow[0] && fast[1] > slow[1], "{slow:?} {fast:?}");
+    assert_eq!(values, fast_values);
+}
+
+#[test]
+fn a_unit_runs_its_operands() {
+    let report = flashrtl(&["simulate", "expmul_bf16", "--json"]).succeeds().json();
+    assert_eq!((&report["random"], &report["mismatches"]), (&1000.into(), &0.into()));
+}
+
+#[test]
+fn waves_are_written() {
+    let folder = tempfile::tempdir().unwrap();
+    for design in ["tour", "expmul_bf16"] {
+        let path = folder.path().join(format!("{design}.vcd"));
+        flashrtl(&["simulate", design, "--vcd", path.to_str().unwrap()]).succeeds();
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains("$enddefinitions") && text.lines().count() > 100);
+    }
+    let nowhere = folder.path().join("missing/tour.vcd");
+    let said = flashrtl(&["simulate", "tour", "--vcd", nowhere.to_str().unwrap()]).fails();
+    assert!(said.err.contains("cannot write it"), "{}", said.err);
+}
+
+#[test]
+fn every_engine_that_is_installed_is_verified() {
+    let strict = std::env::var("FLASHRTL_STRICT").as_deref() == Ok("1");
+    let args = ["verify", "tour", "--quick", "--json", "--engine", "program", "--engine", "rust-hdl", "--engine", "icarus"];
+    let report = flashrtl(&[&args[..], if strict { &["--strict"] } else { &[] }].concat()).succeeds().json();
+    for engine in report["engines"].as_array().unwrap() {
+        let status = engine["status"].as_str().unwrap();
+        assert!(status == "equal" || status == "skipped" && !strict, "{engine}");
+    }
+}
+
+#[test]
+fn missing_tools_are_named_and_skipped() {
+    let with_empty_path = |args: &[&str]| flashrtl(args).env("PATH", "/nonexistent");
+    let said = with_empty_path(&["verify", "tour", "--quick"]).succeeds();
+    assert!(said.out.contains("apt-get install verilator") && said.out.contains("apt-get install iverilog"));
+    let said = with_empty_path(&["verify", "tour", "--quick", "--strict"]).fails();
+    assert!(said.err.contains("skipped: icarus, verilator"), "{}", said.err);
+    let said = with_empty_path(&["doctor"]).succeeds();
+    assert!(said.out.contains("apt-get install yosys"), "{}", said.out);
+    with_empty_path(&["doctor", "--strict"]).fails();
+    let folder = tempfile::tempdir().unwrap();
+    with_empty_path(&["run", "tour"]).current_dir(folder.path()).succeeds();
+}

@@ -1,0 +1,15 @@
+#!/bin/sh
+# The long tests: the full product of engine parameters, every operator in every simulator, the built-in designs in
+# every simulator, the benchmark. Takes hours.
+set -eu
+cd "$(dirname "$0")/.."
+
+scripts/install.sh
+export FLASHRTL_STRICT=1
+export FLASHRTL_NIGHTLY=1
+cargo build --release --locked -p flashrtl
+cargo test --workspace --release --locked
+for config in configs/*.toml; do
+    target/release/flashrtl verify "$config" --strict
+done
+target/release/flashrtl bench fa2_bf16_d64
