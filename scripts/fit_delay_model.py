@@ -290,7 +290,7 @@ def section(version, clk_to_q, setup, curves, errors):
         "#   synth -booth -arith_tree with Sklansky adders; abc: dch, nf, buffer, upsize and dnsize to",
         f"#   {RELAX} x the shortest delay; no wire load. {len(every)} operations between registers.",
         f"#   Error of the fit: median {np.median(every):.0f} %, largest {every[-1]:.0f} % (per curve below).",
-        f"#   Curves except {", ".join(UNSCALED)} are scaled by {CHAIN} for chains of operations (see the script).",
+        f"#   Curves except {', '.join(UNSCALED)} are scaled by {CHAIN} for chains of operations (see the script).",
         f"clk_to_q = {clk_to_q:.1f}",
         f"setup    = {setup:.1f}",
         "",
