@@ -13,7 +13,7 @@
 //! |---|---|---|
 //! | top level | `name`, `kind` (`engine` or `unit`), `description` | both |
 //! | `[unit]` | `op`, `format` and the operator's own parameters | unit |
-//! | `[kernel]` | `name`, `scale` and the kernel's own options ([`KernelOptions`]) | engine |
+//! | `[kernel]` | `name`, `scale` and the kernel's own options ([`crate::kernel`]) | engine |
 //! | `[array]` | `head_dim`, `query_lanes`, `interleave`, `max_keys` | engine |
 //! | `[format]` | `input`, `score`, `accumulator`, `output`, `align_bits`; and for both the policy | both |
 //! | `[clock]`, `[reset]` | period, platform, delay model; reset style | both |
@@ -28,11 +28,12 @@ mod source;
 mod warnings;
 
 pub use error::ConfigError;
-pub use kernel::{KERNEL_NAMES, KernelConfig, KernelOptions, Normalize, Quantize, ScaleInput};
+pub(crate) use kernel::segments;
+pub use kernel::{KernelConfig, ScaleInput};
 pub use platform::{Platform, platform, platform_names};
+pub(crate) use section::Section;
 
 use numerics::{DotSpec, Format, Policy, Rounding, Specials, Subnormals, catalog};
-use section::Section;
 use source::Source;
 use std::fmt::Display;
 use std::path::Path;

@@ -14,7 +14,7 @@ mod q_loader;
 mod sequencer;
 
 use crate::config::{EngineConfig, Interleave, ScaleInput};
-use crate::kernel::{self, Kernel};
+use crate::kernel::Kernel;
 use crate::lane;
 use arith::FpConvert;
 use arith::float::float_type;
@@ -60,7 +60,7 @@ impl EngineSpec {
         };
         EngineSpec {
             name: name.into(),
-            kernel: kernel::build(&config.kernel.options),
+            kernel: config.kernel.kernel.clone(),
             head_dim: config.array.head_dim,
             lanes: config.array.query_lanes,
             interleave,

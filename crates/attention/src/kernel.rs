@@ -1,17 +1,18 @@
 //! Attention kernels: what a lane does with a score and a value row.
 //!
 //! A kernel is one file: its hardware ([`Kernel::lane`]) and its functional model ([`Kernel::model`]), which share
-//! nothing but fitted tables. A new one is its file and one line here.
+//! nothing but fitted tables, and its options. A new one is its file and one line in [`KERNELS`].
 
 mod fa2;
 mod fa2_expmul;
 
 pub use fa2::Fa2;
-pub use fa2_expmul::Fa2ExpMul;
+pub use fa2_expmul::{Fa2ExpMul, Quantize};
 
-use crate::config::KernelOptions;
+use crate::config::{ConfigError, Section};
 use crate::engine::EngineSpec;
 use hdl::{ModuleBuilder, Signal, StateVar, Type};
+use std::fmt::Debug;
 use std::sync::Arc;
 
 /// One step of one slot, as signals of the lane.
@@ -29,10 +30,48 @@ pub struct Step<'m> {
     pub update: Signal<'m>,
 }
 
+/// A kernel as configurations know it.
+pub struct KernelEntry {
+    /// Its name.
+    pub name: &'static str,
+    /// One sentence: what it computes and how.
+    pub summary: &'static str,
+    /// Keys of its own in `[kernel]`.
+    pub options: &'static [&'static str],
+    pub(crate) read: fn(&mut Section<'_>) -> Result<Arc<dyn Kernel>, ConfigError>,
+}
+
+/// Every kernel.
+pub const KERNELS: &[KernelEntry] = &[fa2::ENTRY, fa2_expmul::ENTRY];
+
+/// A width that follows from an engine's formats, for reports.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Width {
+    /// What is that wide.
+    pub name: &'static str,
+    /// Bits.
+    pub bits: u32,
+    /// Why.
+    pub reason: &'static str,
+}
+
 /// An attention kernel.
-pub trait Kernel: Send + Sync {
+pub trait Kernel: Send + Sync + Debug {
     /// Name in configurations.
     fn name(&self) -> &'static str;
+
+    /// Its own keys of `[kernel]` with their values, defaults included.
+    fn options(&self) -> toml::Table;
+
+    /// What its user should know of where it does not hold.
+    fn warnings(&self) -> Vec<String> {
+        vec![]
+    }
+
+    /// Widths of its own.
+    fn widths(&self, _: &EngineSpec) -> Vec<Width> {
+        vec![]
+    }
 
     /// The state update and the result row (in the output format) as it stands after the step.
     fn lane<'m>(&self, m: &'m ModuleBuilder, spec: &EngineSpec, step: &Step<'m>) -> Signal<'m>;
@@ -48,18 +87,6 @@ pub trait QueryModel {
 
     /// The result row (output format); not called before the first step.
     fn result(&self) -> Vec<u64>;
-}
-
-/// The kernel that a configuration asks for.
-pub fn build(options: &KernelOptions) -> Arc<dyn Kernel> {
-    match *options {
-        KernelOptions::Fa2 { exp_segments, recip_segments, .. } => {
-            Arc::new(Fa2 { exp_segments, recip_segments })
-        }
-        KernelOptions::Fa2ExpMul { quantize, fraction_bits, recip_segments } => {
-            Arc::new(Fa2ExpMul { quantize, fraction_bits, recip_segments })
-        }
-    }
 }
 
 /// A state variable of the engine's interleave.

@@ -86,18 +86,7 @@ impl KernelConfig {
             ScaleInput::Port => "port",
         };
         let mut table = section([("name", self.name().into()), ("scale", scale.into())]);
-        table.extend(match self.options {
-            KernelOptions::Fa2 { normalize: Normalize::Parallel, exp_segments, recip_segments } => section([
-                ("normalize", "parallel".into()),
-                ("exp_segments", integer(exp_segments)),
-                ("recip_segments", integer(recip_segments)),
-            ]),
-            KernelOptions::Fa2ExpMul { quantize, fraction_bits, recip_segments } => section([
-                ("quantize", if quantize == Quantize::Each { "each" } else { "score-first" }.into()),
-                ("fraction_bits", integer(fraction_bits)),
-                ("recip_segments", integer(recip_segments)),
-            ]),
-        });
+        table.extend(self.kernel.options());
         table
     }
 }

@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use toml::{Table, Value};
 
 /// A section being read. Keys are taken out as they are read.
-pub(super) struct Section<'s> {
+pub(crate) struct Section<'s> {
     source: &'s Source,
     path: Vec<&'static str>,
     rest: Table,
@@ -23,7 +23,7 @@ impl<'s> Section<'s> {
     }
 
     /// A section of this one; empty when it is missing.
-    pub(super) fn section(&mut self, key: &'static str) -> Result<Section<'s>, ConfigError> {
+    pub(crate) fn section(&mut self, key: &'static str) -> Result<Section<'s>, ConfigError> {
         let rest = match self.take(key) {
             None => Table::new(),
             Some(Value::Table(table)) => table,
@@ -39,7 +39,7 @@ impl<'s> Section<'s> {
     }
 
     /// An error about a key of this section.
-    pub(super) fn error(&self, key: &str, problem: impl Display) -> ConfigError {
+    pub(crate) fn error(&self, key: &str, problem: impl Display) -> ConfigError {
         let path = [self.path.as_slice(), &[key]].concat();
         self.source.error(&path, None, problem)
     }
@@ -54,7 +54,7 @@ impl<'s> Section<'s> {
     }
 
     /// A string; required when there is no default.
-    pub(super) fn string(&mut self, key: &'static str, default: Option<&str>) -> Result<String, ConfigError> {
+    pub(crate) fn string(&mut self, key: &'static str, default: Option<&str>) -> Result<String, ConfigError> {
         match (self.take(key), default) {
             (Some(Value::String(s)), _) => Ok(s),
             (Some(_), _) => Err(self.error(key, "must be a string")),
@@ -64,7 +64,7 @@ impl<'s> Section<'s> {
     }
 
     /// `true` or `false`.
-    pub(super) fn boolean(&mut self, key: &'static str, default: bool) -> Result<bool, ConfigError> {
+    pub(crate) fn boolean(&mut self, key: &'static str, default: bool) -> Result<bool, ConfigError> {
         match self.take(key) {
             None => Ok(default),
             Some(Value::Boolean(b)) => Ok(b),
@@ -73,7 +73,7 @@ impl<'s> Section<'s> {
     }
 
     /// An integer in a range; required when there is no default.
-    pub(super) fn integer(
+    pub(crate) fn integer(
         &mut self,
         key: &'static str,
         range: RangeInclusive<i64>,
@@ -89,7 +89,7 @@ impl<'s> Section<'s> {
     }
 
     /// An integer in a range, or `word`, which is the default, for `None`.
-    pub(super) fn integer_or(
+    pub(crate) fn integer_or(
         &mut self,
         key: &'static str,
         word: &str,
@@ -108,7 +108,7 @@ impl<'s> Section<'s> {
     }
 
     /// A number in a range.
-    pub(super) fn float(
+    pub(crate) fn float(
         &mut self,
         key: &'static str,
         range: RangeInclusive<f64>,
@@ -120,7 +120,7 @@ impl<'s> Section<'s> {
     }
 
     /// A number in a range, or `word` for `None`.
-    pub(super) fn float_or(
+    pub(crate) fn float_or(
         &mut self,
         key: &'static str,
         word: &str,
@@ -136,7 +136,7 @@ impl<'s> Section<'s> {
     }
 
     /// One of a list of words; required when there is no default.
-    pub(super) fn choice<T: Copy + Debug>(
+    pub(crate) fn choice<T: Copy + Debug>(
         &mut self,
         key: &'static str,
         legal: &[(&str, T)],
@@ -160,7 +160,7 @@ impl<'s> Section<'s> {
     }
 
     /// A number format by name.
-    pub(super) fn format(&mut self, key: &'static str, default: Format) -> Result<Format, ConfigError> {
+    pub(crate) fn format(&mut self, key: &'static str, default: Format) -> Result<Format, ConfigError> {
         let Some(value) = self.take(key) else { return Ok(default) };
         let Value::String(name) = &value else {
             return Err(self.error(key, "must be the name of a number format, such as \"bf16\""));
@@ -173,22 +173,22 @@ impl<'s> Section<'s> {
     }
 
     /// What has not been read, for somebody else to check.
-    pub(super) fn into_rest(self) -> Table {
+    pub(crate) fn into_rest(self) -> Table {
         self.rest
     }
 
     /// Refuses what has not been read.
-    pub(super) fn finish(self) -> Result<(), ConfigError> {
+    pub(crate) fn finish(self) -> Result<(), ConfigError> {
         self.finish_or(|_| None)
     }
 
     /// Refuses what has not been read, with the better explanation if there is one.
-    pub(super) fn finish_or(self, explain: impl Fn(&str) -> Option<String>) -> Result<(), ConfigError> {
+    pub(crate) fn finish_or(self, explain: impl Fn(&str) -> Option<String>) -> Result<(), ConfigError> {
         self.only(&[], explain)
     }
 
     /// Refuses what has neither been read nor is in the list of keys that will be.
-    pub(super) fn only(
+    pub(crate) fn only(
         &self,
         later: &[&'static str],
         explain: impl Fn(&str) -> Option<String>,

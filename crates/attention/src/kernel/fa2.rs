@@ -7,12 +7,14 @@
 //! A first key meets l = 0 and o = +0 under m = s, so that l becomes 1 and o becomes v by the same datapath (a −0 in v
 //! as +0). A key that is not met has c = 1 and e = 0 and writes nothing. Zeros in a result row are +0.
 
-use super::{Kernel, QueryModel, Step, state};
+use super::{Kernel, KernelEntry, QueryModel, Step, state};
+use crate::config::{ConfigError, Section, segments};
 use crate::engine::EngineSpec;
 use arith::float::{float_type, policy_suffix};
 use arith::{Exp, FpAdd, FpMax, FpMul, Reciprocal};
 use hdl::{Kind, ModuleBuilder, Outputs, Signal, StateVar, Update, each};
 use numerics::{ExpSpec, Format, Policy, RecipSpec, scalar};
+use std::sync::Arc;
 
 /// The kernel.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +25,22 @@ pub struct Fa2 {
     pub recip_segments: u32,
 }
 
+/// The registry entry.
+pub(super) const ENTRY: KernelEntry = KernelEntry {
+    name: "fa2",
+    summary: "FlashAttention-2 with piecewise-linear e^x and 1/x: the baseline (arXiv 2307.08691)",
+    options: &["normalize", "exp_segments", "recip_segments"],
+    read,
+};
+
+fn read(section: &mut Section<'_>) -> Result<Arc<dyn Kernel>, ConfigError> {
+    section.choice("normalize", &[("parallel", ())], Some(()))?;
+    Ok(Arc::new(Fa2 {
+        exp_segments: segments(section, "exp_segments", 8, 1024)?,
+        recip_segments: segments(section, "recip_segments", 16, 4096)?,
+    }))
+}
+
 impl Fa2 {
     fn exp(&self, spec: &EngineSpec) -> ExpSpec {
         ExpSpec { segments: self.exp_segments, ..ExpSpec::new(spec.score(), spec.accumulator) }
@@ -31,7 +49,15 @@ impl Fa2 {
 
 impl Kernel for Fa2 {
     fn name(&self) -> &'static str {
-        "fa2"
+        ENTRY.name
+    }
+
+    fn options(&self) -> toml::Table {
+        toml::Table::from_iter([
+            ("normalize".to_string(), "parallel".into()),
+            ("exp_segments".to_string(), i64::from(self.exp_segments).into()),
+            ("recip_segments".to_string(), i64::from(self.recip_segments).into()),
+        ])
     }
 
     fn lane<'m>(&self, m: &'m ModuleBuilder, spec: &EngineSpec, step: &Step<'m>) -> Signal<'m> {
