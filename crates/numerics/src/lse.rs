@@ -39,6 +39,9 @@
 //!
 //! *k may be clipped*: a k above [`LseSpec::k_clip`] acts like that one on c and on a fixed-point o.
 //!
+//! *Skipping*: with a threshold T, X ≤ −T·2^Fx holds c and o (no write), X ≥ T·2^Fx replaces them by S and v, see
+//! [`LseSpec::skip`]. What is lost is at most 2^-T of the sum for each key.
+//!
 //! The element update is [`Accumulator`], queries as a whole [`LseKernel`].
 
 mod accumulator;
@@ -47,7 +50,7 @@ mod state;
 mod table;
 
 pub use accumulator::Accumulator;
-pub use scalar::{LOG2E, LOG2E_FRAC, Weights};
+pub use scalar::{LOG2E, LOG2E_FRAC, Skip, Weights};
 pub use state::{LseKernel, LseState};
 pub use table::{LseTable, Power};
 

@@ -201,7 +201,7 @@ fn c_stays_within_its_width() {
         for _ in 0..200_000 {
             c = spec.join_c_with(&table, c, top).0;
         }
-        assert!(c > top + (i64::from(spec.fc) - 2 << spec.fc) && c <= top + headroom, "{name}: {c}");
+        assert!(c > top + ((i64::from(spec.fc) - 2) << spec.fc) && c <= top + headroom, "{name}: {c}");
         let block = c;
         for _ in 0..200_000 {
             c = spec.join_c_with(&table, c, block).0;

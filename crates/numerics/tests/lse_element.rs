@@ -227,6 +227,28 @@ fn merging_a_single_key_is_a_step() {
     }
 }
 
+/// Thresholds on either side of x = ±13: held, replaced, and otherwise as without one.
+#[test]
+fn skipping_holds_or_replaces() {
+    let plain = kernel(LseSpec::MID, Accumulator::fixed(16));
+    let skipping = plain.clone().with_skip(13);
+    let fs = LseSpec::MID.fs;
+    let [v, other] = [0x3f80, 0xbf00].map(|bits| vec![bits]);
+    let first = plain.step(None, 0, &v, 127);
+    for (s, expected) in [
+        (-(13 << fs), first.clone()),
+        (1 - (13 << fs), plain.step(Some(first.clone()), 1 - (13 << fs), &other, 127)),
+        ((13 << fs) - 1, plain.step(Some(first.clone()), (13 << fs) - 1, &other, 127)),
+        (13 << fs, plain.step(None, 13 << fs, &other, 127)),
+    ] {
+        assert_eq!(skipping.step(Some(first.clone()), s, &other, 127), expected, "{s}");
+    }
+    let (held, updated) = (first.clone(), plain.step(Some(first.clone()), -(10 << fs), &other, 127));
+    assert_ne!(held, updated);
+    let far = plain.step(None, -(20 << fs), &other, 127);
+    assert_eq!(skipping.merge(Some(first.clone()), Some(far.clone())), plain.merge(Some(first), Some(far)));
+}
+
 /// Scores 0, −100, 0: the state survives, where a weight of 8 exponent bits would be lost.
 #[test]
 fn a_deep_dip_is_survived() {

@@ -24,6 +24,17 @@ pub struct Weights {
     pub g: i64,
 }
 
+/// What a threshold T on |x| makes of a key.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Skip {
+    /// |x| < T: an update like any other.
+    Update,
+    /// x ≤ −T: c and o are held.
+    Hold,
+    /// x ≥ T: c ← s and o ← v.
+    Replace,
+}
+
 impl LseSpec {
     /// A score as an integer in units of 2^-Fs, rounded half-up on the signed value and saturated to
     /// [`score_bits`](Self::score_bits).
@@ -107,16 +118,30 @@ impl LseSpec {
         self.join_c_with(&self.tables(), c, self.align_score(s))
     }
 
+    /// x = s − c, both in units of 2^-Fc, rounded half-up to units of 2^-Fx.
+    pub fn argument(&self, c: i64, s: i64) -> i64 {
+        shift_right(i128::from(s - c), i64::from(self.fc - self.fx), FixRound::HalfUp) as i64
+    }
+
+    /// Whether a threshold of T octaves skips the update at `x` (units 2^-Fx). A skipped key loses at most 2^-T of
+    /// the sum.
+    pub fn skip(&self, x: i64, threshold: u32) -> Skip {
+        match i64::from(threshold) << self.fx {
+            t if x <= -t => Skip::Hold,
+            t if x >= t => Skip::Replace,
+            _ => Skip::Update,
+        }
+    }
+
     /// [`update_c`](Self::update_c) with both in units of 2^-Fc and the table at hand: the datapath itself, which
     /// also merges two states (`s` is then the other state's c).
     pub fn join_c_with(&self, table: &LseTable, c: i64, s: i64) -> (i64, Weights) {
-        let drop = i64::from(self.fc - self.fx);
-        let x = shift_right(i128::from(s - c), drop, FixRound::HalfUp) as i64;
-        let weights = self.gain_with(table, x);
+        let weights = self.gain_with(table, self.argument(c, s));
         let next = if weights.neg { c + weights.g } else { s + weights.g };
-        debug_assert!(
-            next.unsigned_abs() <= 1 << (self.c_bits() - 1),
-            "c = {next} left its {} bits",
+        debug_assert_eq!(
+            next,
+            saturate(next.into(), self.c_bits(), true),
+            "c left its {} bits",
             self.c_bits()
         );
         (next, weights)

@@ -6,7 +6,7 @@
 //! merge(A, B) →  the same with s := B.c, v := B.o;  ∅ is neutral on both sides
 //! ```
 
-use super::{Accumulator, LseSpec, LseTable};
+use super::{Accumulator, LseSpec, LseTable, Skip};
 use crate::format::Format;
 use crate::policy::Policy;
 use std::sync::Arc;
@@ -30,6 +30,7 @@ pub struct LseKernel {
     value: Format,
     policy: Policy,
     table: Arc<LseTable>,
+    skip: Option<u32>,
 }
 
 impl LseKernel {
@@ -46,7 +47,13 @@ impl LseKernel {
         spec.check()?;
         accumulator.check(value)?;
         policy.supported()?;
-        Ok(LseKernel { spec, accumulator, value, policy, table: spec.tables() })
+        Ok(LseKernel { spec, accumulator, value, policy, table: spec.tables(), skip: None })
+    }
+
+    /// With keys skipped from |x| ≥ `threshold` octaves on (at least 1); merges never skip.
+    pub fn with_skip(self, threshold: u32) -> Self {
+        assert!(threshold >= 1, "a threshold of 0 would skip every key");
+        LseKernel { skip: Some(threshold), ..self }
     }
 
     /// One key: its score in units of 2^-Fs and its value row. `anchor` is at least the largest exponent field of
@@ -58,8 +65,17 @@ impl LseKernel {
         let key = LseState { c: self.spec.align_score(s), o: v.iter().map(load).collect(), anchor };
         match state {
             None => key,
-            Some(state) => self.join(state, &key),
+            Some(state) => match self.skips(&state, &key) {
+                Skip::Update => self.join(state, &key),
+                Skip::Hold => state,
+                Skip::Replace => key,
+            },
         }
+    }
+
+    fn skips(&self, state: &LseState, key: &LseState) -> Skip {
+        let x = || self.spec.argument(state.c, key.c);
+        self.skip.map_or(Skip::Update, |threshold| self.spec.skip(x(), threshold))
     }
 
     /// Two states over disjoint keys as one, `a` in the place of the running state.
