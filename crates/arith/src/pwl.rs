@@ -28,3 +28,8 @@ pub(crate) fn evaluate<'m>(m: &'m ModuleBuilder, table: &Table, x: Signal<'m>) -
 pub(crate) fn largest(table: &Table) -> i64 {
     (0..1u64 << table.shape.in_bits).map(|x| table.eval(x)).max().expect("a table has points")
 }
+
+/// Smallest value the table takes.
+pub(crate) fn smallest(table: &Table) -> i64 {
+    (0..1u64 << table.shape.in_bits).map(|x| table.eval(x)).min().expect("a table has points")
+}

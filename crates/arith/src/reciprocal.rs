@@ -2,7 +2,7 @@
 //!
 //! The widths and the table are those of [`numerics::reciprocal::RecipSpec`].
 
-use crate::float::{Range, Raw, constant, policy_suffix, round_pack, unpack};
+use crate::float::{Range, Raw, constant, normalize, policy_suffix, round_pack, unpack};
 use crate::operator::{Case, Operator, Params, float, scaled, signed};
 use crate::pwl;
 use hdl::{Kind, ModuleBuilder, Outputs, Signal, Type};
@@ -37,10 +37,17 @@ impl Reciprocal {
         let table = spec.tables();
         let fraction = x.sig.slice(spec.input.man_bits - 1, spec.dropped_bits()).named("fraction");
         let y = pwl::evaluate(m, &table, fraction).low(table.y_frac() + 1).named("recip");
-        let is_one = y.msb().named("is_one");
-        let sig = is_one.mux(y, y.low(table.y_frac()).shl_const(1)).named("normalized");
-        let top = constant(m, spec.output.bias() + spec.input.bias() - 1);
-        let exp = top - x.exp.to_signed() + is_one.to_signed();
+        let (sig, exp) = if pwl::smallest(&table) << 1 >> table.y_frac() == 0 {
+            // So few segments that the line falls below 1/2.
+            let (sig, leading_zeros) = normalize(y);
+            let top = constant(m, spec.output.bias() + spec.input.bias());
+            (sig, top - x.exp.to_signed() - leading_zeros.to_signed())
+        } else {
+            let is_one = y.msb().named("is_one");
+            let sig = is_one.mux(y, y.low(table.y_frac()).shl_const(1)).named("normalized");
+            let top = constant(m, spec.output.bias() + spec.input.bias() - 1);
+            (sig, top - x.exp.to_signed() + is_one.to_signed())
+        };
         let raw = Raw { sign: x.sign, exp: exp.named("exp"), sig, zero: m.lit(0, 1) };
         let rounded = round_pack(spec.output, &self.policy, raw, Range::ANY);
         let width = spec.output.width() - 1;

@@ -3,40 +3,150 @@
 mod support;
 
 use attention::EngineSpec;
-use attention::config::Quantize;
-use attention::simulate::{Block, Stalls, run};
-use hdl::Reset;
+use attention::kernel::Quantize;
+use attention::simulate::{Block, Outcome, Stalls, run};
+use hdl::{Design, Reset};
 use numerics::catalog::{BF16, E4M3};
 use numerics::stratified::Rng;
 use sim::Program;
-use support::{FA2, blocks, engine, expmul};
+use support::{FA2, blocks, engine, expmul, timing};
 
-fn check(spec: &EngineSpec, seed: u64) {
-    let design = spec.elaborate(None, Reset::default()).unwrap();
-    let program = Program::compile(&design).unwrap();
-    let mut rng = Rng::new(seed);
-    let jobs: Vec<Vec<Block>> = (0..4).map(|_| blocks(spec, &mut rng, 5, 12)).collect();
+const STALLS: Stalls = Stalls { q: 0.3, kv: 0.2, o: 0.4, seed: 0 };
+
+fn expected(spec: &EngineSpec, job: &[Block], scale: Option<u64>) -> Vec<attention::functional::ResultRow> {
+    job.iter().flat_map(|b| b.reference(spec, scale)).collect()
+}
+
+/// Runs jobs, all of them at once, from random state.
+fn outcomes(
+    spec: &EngineSpec,
+    design: &Design,
+    jobs: &[Vec<Block>],
+    stalls: Stalls,
+    seed: u64,
+) -> Vec<Outcome> {
+    let program = Program::compile(design).unwrap();
     let mut simulator = program.simulator(jobs.len());
     simulator.randomize(seed);
-    let stalls = Stalls { q: 0.3, kv: 0.2, o: 0.4, seed };
-    let outcomes = run(spec, &mut simulator, &jobs, None, stalls, |_| Ok(())).unwrap();
-    for (job, outcome) in jobs.iter().zip(outcomes) {
-        let expected: Vec<_> = job.iter().flat_map(|b| b.reference(spec, None)).collect();
-        assert_eq!(expected, outcome.rows);
+    run(spec, &mut simulator, jobs, None, stalls, |_| Ok(())).unwrap()
+}
+
+fn check(spec: &EngineSpec, design: &Design, seed: u64) {
+    let mut rng = Rng::new(seed);
+    let jobs: Vec<Vec<Block>> = (0..4).map(|_| blocks(spec, &mut rng, 5, 12)).collect();
+    for stalls in [Stalls { seed, ..STALLS }, Stalls::default()] {
+        let outcomes = outcomes(spec, design, &jobs, stalls, seed);
+        jobs.iter().zip(outcomes).for_each(|(job, o)| assert_eq!(expected(spec, job, None), o.rows));
     }
+}
+
+fn check_untimed(spec: &EngineSpec, seed: u64) {
+    check(spec, &spec.elaborate(None, Reset::default()).unwrap(), seed);
 }
 
 #[test]
 fn fa2_untimed() {
-    check(&engine(&FA2, BF16, 4, 1, 1), 1);
-    check(&engine(&FA2, BF16, 33, 3, 4), 2);
-    check(&engine(&FA2, E4M3, 16, 3, 1), 3);
+    check_untimed(&engine(&FA2, BF16, 4, 1, 1), 1);
+    check_untimed(&engine(&FA2, BF16, 33, 3, 4), 2);
+    check_untimed(&engine(&FA2, E4M3, 16, 3, 1), 3);
+    check_untimed(&engine(&FA2, E4M3, 1, 1, 1), 4);
+    check_untimed(&engine(&FA2, BF16, 2, 5, 3), 5);
 }
 
 #[test]
 fn expmul_untimed() {
     for (i, f) in [0, 1, 3, 5].into_iter().enumerate() {
-        check(&engine(&expmul(Quantize::Each, f), BF16, 5, 3, 2), i as u64);
-        check(&engine(&expmul(Quantize::ScoreFirst, f), E4M3, 4, 2, 4), i as u64);
+        check_untimed(&engine(&expmul(Quantize::Each, f), BF16, 5, 3, 2), i as u64);
+        check_untimed(&engine(&expmul(Quantize::ScoreFirst, f), E4M3, 4, 2, 4), i as u64);
     }
+}
+
+#[test]
+fn any_interleave_from_the_smallest_up() {
+    for (i, options) in [FA2, expmul(Quantize::Each, 0), expmul(Quantize::ScoreFirst, 2)].iter().enumerate() {
+        let clock = Some(timing(450.0));
+        let (least, design) =
+            engine(options, BF16, 6, 2, 1).elaborate_auto(clock.clone(), Reset::default()).unwrap();
+        check(&least, &design, i as u64);
+        for more in [1, 2, 5] {
+            let spec = EngineSpec { interleave: least.interleave + more, ..least.clone() };
+            check(&spec, &spec.elaborate(clock.clone(), Reset::default()).unwrap(), 10 + i as u64);
+        }
+    }
+}
+
+/// The clock decides latency and the smallest interleave, and no value.
+#[test]
+fn the_clock_changes_only_time() {
+    for options in [FA2, expmul(Quantize::Each, 0), expmul(Quantize::ScoreFirst, 2)] {
+        let spec = engine(&options, BF16, 16, 3, 1);
+        let mut rng = Rng::new(5);
+        let jobs: Vec<Vec<Block>> = (0..3).map(|_| blocks(&spec, &mut rng, 4, 10)).collect();
+        let expected: Vec<_> = jobs.iter().map(|job| expected(&spec, job, None)).collect();
+        let mut before = (0, 1);
+        for clock in [None, Some(200.0), Some(500.0), Some(800.0)] {
+            let (timed, design) = spec.elaborate_auto(clock.map(timing), Reset::default()).unwrap();
+            let latency = design.modules.iter().map(|m| m.latency()).max().unwrap();
+            let now = (latency, timed.interleave);
+            assert_eq!(timed.interleave, design.min_interleave());
+            assert!(
+                clock.is_none() || now.0 > before.0,
+                "{clock:?} MHz: latency {} after {}",
+                now.0,
+                before.0
+            );
+            assert!(now.1 >= before.1, "{clock:?} MHz: interleave {} after {}", now.1, before.1);
+            before = now;
+            let outcomes = outcomes(&timed, &design, &jobs, STALLS, 1);
+            assert!(outcomes.into_iter().map(|o| o.rows).eq(expected.clone()), "{clock:?} MHz");
+        }
+        assert!(before.1 > 1);
+    }
+}
+
+/// Jobs that run side by side as further lanes of one simulator give what each gives alone, cycle counts included,
+/// whatever the state at power-up.
+#[test]
+fn stimuli_are_independent() {
+    let spec = engine(&FA2, E4M3, 7, 2, 3);
+    let design = spec.elaborate(None, Reset::default()).unwrap();
+    let mut rng = Rng::new(8);
+    let jobs: Vec<Vec<Block>> = (0..6).map(|i| blocks(&spec, &mut rng, 1 + i, 8)).collect();
+    let together = outcomes(&spec, &design, &jobs, STALLS, 1);
+    assert_eq!(together, outcomes(&spec, &design, &jobs, STALLS, 2));
+    for (i, job) in jobs.iter().enumerate() {
+        let stalls = Stalls { seed: (i as u64) << 32, ..STALLS }; // as the source of stimulus i is seeded
+        let alone = outcomes(&spec, &design, std::slice::from_ref(job), stalls, 3);
+        assert_eq!(alone[0], together[i]);
+    }
+}
+
+#[test]
+fn a_run_time_scale() {
+    for input in [BF16, E4M3] {
+        let mut spec = engine(&expmul(Quantize::ScoreFirst, 1), input, 9, 2, 2);
+        spec.dot = spec.dot.with_scale(spec.score());
+        let design = spec.elaborate(None, Reset::default()).unwrap();
+        let program = Program::compile(&design).unwrap();
+        let mut rng = Rng::new(12);
+        let jobs: Vec<Vec<Block>> = (0..3).map(|_| blocks(&spec, &mut rng, 3, 9)).collect();
+        for value in [0.353, 1.0, -2.0, 0.0, 1e30] {
+            let scale = Some(spec.score().encode(value, &spec.policy));
+            let mut simulator = program.simulator(jobs.len());
+            let outcomes = run(&spec, &mut simulator, &jobs, scale, STALLS, |_| Ok(())).unwrap();
+            jobs.iter().zip(outcomes).for_each(|(job, o)| assert_eq!(expected(&spec, job, scale), o.rows));
+        }
+    }
+}
+
+#[test]
+fn a_hang_is_reported() {
+    let spec = engine(&FA2, E4M3, 4, 1, 1);
+    let design = spec.elaborate(None, Reset::default()).unwrap();
+    let job = blocks(&spec, &mut Rng::new(1), 1, 2);
+    let program = Program::compile(&design).unwrap();
+    let never = Stalls { o: 1.0, ..Stalls::default() };
+    let mut simulator = program.simulator(1);
+    let error = run(&spec, &mut simulator, &[job], None, never, |_| Ok(())).unwrap_err();
+    assert!(error.0.contains("nothing moved"), "{error}");
 }

@@ -1,32 +1,64 @@
-//! Random engines and random jobs for them.
+//! Random engines and random jobs for them; tensor files; linters.
 
-use attention::config::{KernelOptions, Normalize, Quantize};
+#![allow(dead_code, unused_imports)] // every test file uses a part
+
+#[path = "../../../arith/tests/support/lint.rs"]
+pub mod lint;
+mod points;
+mod tensors;
+
+pub use points::{Point, pairwise, product};
+pub use tensors::*;
+
+use attention::EngineSpec;
+use attention::config::platform;
+use attention::kernel::{Fa2, Fa2ExpMul, Kernel, Quantize};
 use attention::simulate::{Block, KeyRow, Query};
-use attention::{EngineSpec, kernel};
+use hdl::Timing;
 use numerics::stratified::Rng;
 use numerics::{DotSpec, Format, Policy, catalog};
+use std::sync::Arc;
+
+/// Nangate45 at a clock.
+pub fn timing(mhz: f64) -> Timing {
+    let model = platform("nangate45").unwrap().delay_model(1).unwrap();
+    Timing { period_ps: 1e6 / mhz, model }
+}
+
+/// A kernel to test.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Choice {
+    /// `fa2`
+    Fa2,
+    /// `fa2-expmul`
+    ExpMul(Quantize, u32),
+}
 
 /// The published baseline.
-pub const FA2: KernelOptions =
-    KernelOptions::Fa2 { normalize: Normalize::Parallel, exp_segments: 8, recip_segments: 16 };
+pub const FA2: Choice = Choice::Fa2;
 
 /// An ExpMul kernel.
-pub const fn expmul(quantize: Quantize, fraction_bits: u32) -> KernelOptions {
-    KernelOptions::Fa2ExpMul { quantize, fraction_bits, recip_segments: 16 }
+pub const fn expmul(quantize: Quantize, fraction_bits: u32) -> Choice {
+    Choice::ExpMul(quantize, fraction_bits)
+}
+
+impl Choice {
+    fn build(self) -> Arc<dyn Kernel> {
+        match self {
+            Choice::Fa2 => Arc::new(Fa2 { exp_segments: 8, recip_segments: 16 }),
+            Choice::ExpMul(quantize, fraction_bits) => {
+                Arc::new(Fa2ExpMul { quantize, fraction_bits, recip_segments: 16 })
+            }
+        }
+    }
 }
 
 /// An engine with bf16 state and q, k, v in `input`.
-pub fn engine(
-    options: &KernelOptions,
-    input: Format,
-    head_dim: u32,
-    lanes: u32,
-    interleave: u32,
-) -> EngineSpec {
+pub fn engine(options: &Choice, input: Format, head_dim: u32, lanes: u32, interleave: u32) -> EngineSpec {
     let bf16 = catalog::BF16;
     EngineSpec {
         name: "engine".into(),
-        kernel: kernel::build(options),
+        kernel: options.build(),
         head_dim,
         lanes,
         interleave,

@@ -1,0 +1,93 @@
+//! The engines that are tested: points of kernel × head_dim × lanes × timing × input format.
+
+use super::Choice;
+use super::{FA2, engine, expmul, timing};
+use attention::EngineSpec;
+use attention::kernel::Quantize;
+use hdl::{Design, Reset, Timing};
+use numerics::Format;
+use numerics::catalog::{BF16, E4M3};
+
+pub const KERNELS: [(&str, Choice); 4] = [
+    ("fa2", FA2),
+    ("fa2-expmul each", expmul(Quantize::Each, 0)),
+    ("fa2-expmul score-first", expmul(Quantize::ScoreFirst, 0)),
+    ("fa2-expmul score-first f2", expmul(Quantize::ScoreFirst, 2)),
+];
+pub const HEAD_DIMS: [u32; 4] = [4, 16, 33, 64];
+pub const LANES: [u32; 2] = [1, 3];
+pub const INPUTS: [Format; 2] = [BF16, E4M3];
+/// Slots of a lane in a pipelined engine.
+const SLOTS: u32 = 4;
+
+/// One engine, as positions in the lists above; `timed` is pipelined with four slots, else untimed with one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Point {
+    pub kernel: usize,
+    pub dim: usize,
+    pub lanes: usize,
+    pub timed: bool,
+    pub input: usize,
+}
+
+/// Sixteen points in which every two values of two different properties meet.
+pub fn pairwise() -> Vec<Point> {
+    let point = |kernel: usize, dim: usize| Point {
+        kernel,
+        dim,
+        lanes: (kernel ^ dim) & 1,
+        timed: (kernel >> 1 ^ dim >> 1) & 1 == 1,
+        input: (kernel ^ dim >> 1) & 1,
+    };
+    (0..KERNELS.len()).flat_map(|k| (0..HEAD_DIMS.len()).map(move |d| point(k, d))).collect()
+}
+
+/// All points.
+pub fn product() -> Vec<Point> {
+    let point = |n: usize| Point {
+        kernel: n & 3,
+        dim: n >> 2 & 3,
+        lanes: n >> 4 & 1,
+        timed: n >> 5 & 1 == 1,
+        input: n >> 6 & 1,
+    };
+    (0..128).map(point).collect()
+}
+
+impl Point {
+    pub fn name(&self) -> String {
+        let (kernel, d, p) = (KERNELS[self.kernel].0, HEAD_DIMS[self.dim], LANES[self.lanes]);
+        let timing = if self.timed { "pipelined" } else { "untimed" };
+        format!("{kernel}, d = {d}, P = {p}, {timing}, {}", INPUTS[self.input])
+    }
+
+    /// Half of the engines have a run-time scale.
+    pub fn has_scale(&self) -> bool {
+        (self.kernel ^ self.kernel >> 1 ^ self.dim ^ self.dim >> 1) & 1 == 1
+    }
+
+    pub fn spec(&self) -> EngineSpec {
+        let slots = if self.timed { SLOTS } else { 1 };
+        let options = &KERNELS[self.kernel].1;
+        let (d, p) = (HEAD_DIMS[self.dim], LANES[self.lanes]);
+        let mut spec = engine(options, INPUTS[self.input], d, p, slots);
+        if self.has_scale() {
+            spec.dot = spec.dot.with_scale(spec.score());
+        }
+        spec
+    }
+
+    /// The engine, and its clock if it is pipelined: the fastest that its slots allow.
+    pub fn design(&self, spec: &EngineSpec) -> (Design, Option<Timing>) {
+        let untimed = || spec.elaborate(None, Reset::default()).unwrap();
+        if !self.timed {
+            return (untimed(), None);
+        }
+        let clocks = (4..=40).rev().map(|step| timing(25.0 * f64::from(step)));
+        let fits = |t: Timing| Some((spec.elaborate(Some(t.clone()), Reset::default()).ok()?, Some(t)));
+        clocks
+            .filter_map(fits)
+            .next()
+            .unwrap_or_else(|| panic!("{}: no clock fits {SLOTS} slots", self.name()))
+    }
+}
