@@ -7,6 +7,7 @@ use hdl::*;
 use proptest::prelude::*;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use sim::{Observe, Program, VectorUnit};
+use std::collections::BTreeSet;
 
 /// A random signal with the type asked for, made from what there is.
 struct Maker<'b> {
@@ -363,7 +364,7 @@ fn check(design: &Design, seed: u64, stimuli: usize, cycles: usize, observe: Obs
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
 
     #[test]
     fn agrees_with_the_naive_simulator(seed: u64, size in 3usize..40, stimuli in 1usize..6) {
@@ -374,6 +375,20 @@ proptest! {
     fn agrees_when_everything_is_observed(seed: u64, size in 3usize..40) {
         check(&random_design(seed, size), seed, 2, 5, Observe::All);
     }
+}
+
+/// Operations that some node of the design does.
+fn operations(design: &Design) -> BTreeSet<&'static str> {
+    design.modules.iter().flat_map(|m| m.nodes.iter().map(|n| n.op.mnemonic())).collect()
+}
+
+/// The designs above would show little if they left out an operation.
+#[test]
+fn every_operation_occurs() {
+    let met: BTreeSet<_> = (0..40).flat_map(|seed| operations(&random_design(seed, 20))).collect();
+    let all = "add all and any broadcast bundle concat const elements eq input le lt lzc mem mul mux ne neg not or \
+               out parity read reg regroup resize shl shr slice sub sum table xor";
+    assert_eq!(met, all.split_whitespace().collect());
 }
 
 /// Windows of sliding registers are copied back after some tens of cycles.

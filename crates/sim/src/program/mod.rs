@@ -31,6 +31,7 @@ mod exec;
 mod flatten;
 mod fold;
 mod fuse;
+mod kernels;
 mod layout;
 mod net;
 mod operation;

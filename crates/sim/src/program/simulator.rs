@@ -179,10 +179,10 @@ impl Simulator {
     fn run(&mut self, step: bool) {
         let code = self.code.clone();
         let insts = if step { &code.step } else { &code.settle };
-        let memory = Memory { arena: self.arena.as_mut_ptr().cast(), bases: &self.bases };
+        let memory = Memory { code: &code, arena: self.arena.as_mut_ptr().cast(), bases: &self.bases };
         // SAFETY: the arena has the size the code was laid out for, the bases are positions of its windows, and
         // `Program::simulator_on` chose a unit this machine has.
-        unsafe { self.unit.run(&code, insts, memory) }
+        unsafe { self.unit.run(insts, &memory) }
     }
 
     /// Copies windows that have reached the bottom of their region back to its top.
