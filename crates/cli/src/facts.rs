@@ -2,8 +2,6 @@
 
 use crate::target::{Kind, Target};
 use attention::EngineSpec;
-use attention::config::KernelOptions;
-use numerics::ExpMulSpec;
 use serde::Serialize;
 
 /// The derived figures of a design.
@@ -116,7 +114,7 @@ impl Facts {
             doc: module.doc.to_string(),
         };
         let (engine, widths) = match &target.kind {
-            Kind::Engine(spec) => (Some(engine(target, spec)), engine_widths(target, spec)),
+            Kind::Engine(spec) => (Some(engine(target, spec)), engine_widths(spec)),
             Kind::Unit(_) => (None, vec![]),
         };
         Facts {
@@ -156,7 +154,7 @@ fn engine(target: &Target, spec: &EngineSpec) -> EngineFacts {
     }
 }
 
-fn engine_widths(target: &Target, spec: &EngineSpec) -> Vec<Width> {
+fn engine_widths(spec: &EngineSpec) -> Vec<Width> {
     let (dot, terms) = (&spec.dot, spec.head_dim as usize);
     let width = |name, bits, reason: &str| Width { name, bits, reason: reason.into() };
     let mut widths = vec![
@@ -167,10 +165,6 @@ fn engine_widths(target: &Target, spec: &EngineSpec) -> Vec<Width> {
     if dot.scale.is_some() {
         widths.push(width("scaled sum", dot.scaled_bits(terms), "magnitude times the scale's significand"));
     }
-    let options = target.config.engine().map(|e| e.kernel.options);
-    if let Some(KernelOptions::Fa2ExpMul { fraction_bits, .. }) = options {
-        let unit = ExpMulSpec::new(spec.accumulator, spec.score(), spec.accumulator, fraction_bits);
-        widths.push(width("level L", unit.level_bits(), "enough to flush any value, plus fraction_bits"));
-    }
+    widths.extend(spec.kernel.widths(spec).iter().map(|w| width(w.name, w.bits, w.reason)));
     widths
 }

@@ -112,7 +112,8 @@ impl Drop for Staging {
 pub fn write_file(path: &Path, write: impl FnOnce(fs::File) -> Result<()>) -> Result<()> {
     let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let cannot_write = || format!("{}: cannot write it", path.display());
-    let folder = tempfile::Builder::new().prefix(".flashrtl-").tempdir_in(parent).with_context(cannot_write)?;
+    let folder =
+        tempfile::Builder::new().prefix(".flashrtl-").tempdir_in(parent).with_context(cannot_write)?;
     let part = folder.path().join("part");
     write(fs::File::create(&part).with_context(cannot_write)?).with_context(cannot_write)?;
     fs::rename(part, path).with_context(cannot_write)

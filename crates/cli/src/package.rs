@@ -42,9 +42,8 @@ impl Package {
         let rtl = verilog::write(design, &header);
         let bench = sim::testbench_with_vectors(design, inputs, outputs, &header);
 
-        let in_folder = |folder: &'static str| {
-            move |file: verilog::File| (format!("{folder}/{}", file.name), file.text)
-        };
+        let in_folder =
+            |folder: &'static str| move |file: verilog::File| (format!("{folder}/{}", file.name), file.text);
         let mut files: Vec<(String, String)> = rtl.into_iter().map(in_folder("rtl")).collect();
         files.extend(bench.into_iter().map(in_folder("tb")));
         files.push(("tb/Makefile".into(), MAKEFILE.replace("@top@", &top)));
@@ -85,7 +84,10 @@ fn header(target: &Target, command: &str) -> Header {
         config_hash: target.config.hash(),
         lines: vec![
             format!("Formats: {}.", formats.join(", ")),
-            format!("Rounding {}, subnormals {}, specials {}:", policy.rounding, policy.subnormals, policy.specials),
+            format!(
+                "Rounding {}, subnormals {}, specials {}:",
+                policy.rounding, policy.subnormals, policy.specials
+            ),
             "NaN and infinity must not come in; overflow saturates.".into(),
         ],
     }

@@ -67,6 +67,11 @@ pub fn grouped(number: u64) -> String {
     groups.join(" ")
 }
 
+/// A number with its noun.
+pub fn counted(number: usize, one: &str, many: &str) -> String {
+    format!("{} {}", grouped(number as u64), if number == 1 { one } else { many })
+}
+
 /// Whether the reader of standard output went away, which is no failure of ours.
 pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
     let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);

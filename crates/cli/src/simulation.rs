@@ -78,8 +78,13 @@ impl Request<'_> {
         let mut outputs = vec![vec![]; self.workload.heads.len()];
         for (job, result) in jobs.iter().zip(&results) {
             let expected = job.queries.len();
-            ensure!(result.rows.len() == expected, "{} of {expected} result rows came out", result.rows.len());
-            let values = result.rows.iter().flat_map(|r| r.row.iter().map(|&bits| self.spec.output.decode(bits)));
+            ensure!(
+                result.rows.len() == expected,
+                "{} of {expected} result rows came out",
+                result.rows.len()
+            );
+            let values =
+                result.rows.iter().flat_map(|r| r.row.iter().map(|&bits| self.spec.output.decode(bits)));
             outputs[job.head].extend(values);
         }
         let figures = self.figures(&results, wall);
@@ -108,7 +113,8 @@ impl Request<'_> {
         let batch = |jobs: &[Job]| -> Result<Vec<JobResult>> {
             let blocks: Vec<_> = jobs.iter().map(|job| job.blocks(self.spec, self.workload)).collect();
             let mut simulator = program.simulator(jobs.len());
-            let outcomes = run(self.spec, &mut simulator, &blocks, scale(self.spec), self.stalls, |_| Ok(()))?;
+            let outcomes =
+                run(self.spec, &mut simulator, &blocks, scale(self.spec), self.stalls, |_| Ok(()))?;
             progress.advance(jobs.len() as u64);
             let result = |o: attention::simulate::Outcome| JobResult {
                 rows: o.rows,
@@ -151,8 +157,7 @@ fn result_rows(inputs: &Trace, outputs: &Trace) -> Vec<ResultRow> {
     let (ready, valid) = (port(inputs, "o_ready"), port(outputs, "o_valid"));
     let (data, empty) = (port(outputs, "o_data"), port(outputs, "o_empty"));
     let leaves = |cycle: &usize| ready.at(*cycle)[0] == 1 && valid.at(*cycle)[0] == 1;
-    let row =
-        |cycle: usize| ResultRow { row: data.at(cycle).to_vec(), empty: empty.at(cycle)[0] == 1 };
+    let row = |cycle: usize| ResultRow { row: data.at(cycle).to_vec(), empty: empty.at(cycle)[0] == 1 };
     (0..outputs.cycles).filter(leaves).map(row).collect()
 }
 

@@ -73,9 +73,9 @@ fn elaborate_engine(config: &Config, engine: &EngineConfig) -> Result<(EngineSpe
     let spec = EngineSpec::new(&config.name, engine, config.policy);
     let timing = config.clock.timing.clone();
     match engine.array.interleave {
-        Interleave::Auto => spec
-            .elaborate_auto(timing, config.reset)
-            .map_err(|problem| config.reject("clock.mhz", problem)),
+        Interleave::Auto => {
+            spec.elaborate_auto(timing, config.reset).map_err(|problem| config.reject("clock.mhz", problem))
+        }
         Interleave::Fixed(_) => match spec.elaborate(timing, config.reset) {
             Ok(design) => Ok((spec, design)),
             Err(problem) if problem.needs_interleave().is_some() => {

@@ -30,8 +30,13 @@ const KEYS: &[(&str, &str)] = &[
 impl Unit {
     /// The operator of a configuration, its parameters checked.
     pub fn new(config: &Config, unit: &UnitConfig) -> Result<Unit, ConfigError> {
-        let operator = registry::find(&unit.op)
-            .map_err(|problem| config.reject("unit.op", problem.split_once("; ").map_or("", |(_, known)| known)))?;
+        let operator = registry::find(&unit.op).map_err(|problem| {
+            // The error about the key names the value itself.
+            config.reject(
+                "unit.op",
+                problem.replace(&format!("unknown operator \"{}\"", unit.op), "unknown operator"),
+            )
+        })?;
         let mut params = Params { policy: config.policy, ..Params::new(operator, unit.format) };
         for (key, value) in &unit.parameters {
             set(&mut params, operator, key, value)

@@ -16,9 +16,7 @@ const DESIGNS: &[&str] = &["tour", "expmul_bf16"];
 fn contents(folder: &Path) -> BTreeMap<String, String> {
     let Ok(entries) = fs::read_dir(folder) else { return BTreeMap::new() };
     let files = entries.map(|e| e.unwrap()).filter(|e| e.file_type().unwrap().is_file());
-    files
-        .map(|e| (e.file_name().into_string().unwrap(), fs::read_to_string(e.path()).unwrap()))
-        .collect()
+    files.map(|e| (e.file_name().into_string().unwrap(), fs::read_to_string(e.path()).unwrap())).collect()
 }
 
 /// Makes a committed folder equal to a generated one, or demands that it is.
@@ -27,7 +25,9 @@ fn settle(design: &str, committed: &Path, generated: &Path) {
     assert!(!new.is_empty());
     if std::env::var_os("FLASHRTL_BLESS").is_some() {
         fs::create_dir_all(committed).unwrap();
-        old.keys().filter(|name| !new.contains_key(*name)).for_each(|name| fs::remove_file(committed.join(name)).unwrap());
+        old.keys()
+            .filter(|name| !new.contains_key(*name))
+            .for_each(|name| fs::remove_file(committed.join(name)).unwrap());
         new.iter().for_each(|(name, text)| fs::write(committed.join(name), text).unwrap());
         return;
     }

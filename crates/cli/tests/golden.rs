@@ -4,8 +4,5 @@
 
 #[test]
 fn what_the_program_prints() {
-    trycmd::TestCases::new()
-        .env("CLICOLOR", "0")
-        .env("COLUMNS", "100")
-        .case("tests/cmd/*.trycmd");
+    trycmd::TestCases::new().env("CLICOLOR", "0").env("COLUMNS", "100").case("tests/cmd/*.trycmd");
 }

@@ -66,7 +66,10 @@ fn waves_are_written() {
 #[test]
 fn every_engine_that_is_installed_is_verified() {
     let strict = std::env::var("FLASHRTL_STRICT").as_deref() == Ok("1");
-    let args = ["verify", "tour", "--quick", "--json", "--engine", "program", "--engine", "rust-hdl", "--engine", "icarus"];
+    let args = [
+        "verify", "tour", "--quick", "--json", "--engine", "program", "--engine", "rust-hdl", "--engine",
+        "icarus",
+    ];
     let report = flashrtl(&[&args[..], if strict { &["--strict"] } else { &[] }].concat()).succeeds().json();
     for engine in report["engines"].as_array().unwrap() {
         let status = engine["status"].as_str().unwrap();

@@ -126,10 +126,7 @@ fn external(target: &Target, trace: &Trace, seconds: f64, report: &mut Report) -
 }
 
 /// Cycles per second: a short run tells how long the measured one must be.
-fn rate(
-    seconds: f64,
-    time: impl Fn(u32) -> Result<Duration, EngineError>,
-) -> Result<f64, EngineError> {
+fn rate(seconds: f64, time: impl Fn(u32) -> Result<Duration, EngineError>) -> Result<f64, EngineError> {
     let probe = time(PROBE_CYCLES)?.as_secs_f64().max(1e-3);
     let wanted = f64::from(PROBE_CYCLES) * seconds / probe;
     let cycles = wanted.clamp(f64::from(PROBE_CYCLES), 1e9) as u32;

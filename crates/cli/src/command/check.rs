@@ -1,5 +1,5 @@
 use crate::facts::{EngineFacts, Facts};
-use crate::show::{self, grouped, pairs, table};
+use crate::show::{self, counted, grouped, pairs, table};
 use crate::source::ConfigArgs;
 use crate::target::Target;
 use anyhow::Result;
@@ -56,7 +56,7 @@ fn engine_rows(engine: &EngineFacts, facts: &Facts) -> Vec<(&'static str, String
     };
     vec![
         ("kernel", format!("{}, head_dim {}", engine.kernel, engine.head_dim)),
-        ("interleave", format!("{interleave} slots per lane; the clock needs at least {min_interleave}")),
+        ("interleave", format!("{interleave} slots per lane; the recurrences need {min_interleave} or more")),
         ("block", format!("{queries_per_block} queries in {lanes} lanes; {}", engine.block_layout)),
         ("latency", format!("{} from a step to its result", cycles(facts.latency_cycles))),
         ("throughput", format!("{lanes} steps/cycle; {rate} in {per_key} each")),
@@ -73,22 +73,25 @@ fn engine_rows(engine: &EngineFacts, facts: &Facts) -> Vec<(&'static str, String
 fn details(facts: &Facts) -> String {
     let mut text = String::new();
     if !facts.widths.is_empty() {
-        let rows = facts.widths.iter().map(|w| vec![w.name.to_string(), w.bits.to_string(), w.reason.clone()]);
+        let rows =
+            facts.widths.iter().map(|w| vec![w.name.to_string(), w.bits.to_string(), w.reason.clone()]);
         text += &format!("\n{}", table(&["width", ">bits", "why"], rows));
     }
     if !facts.recurrences.is_empty() {
         let delay = |ps: u32| if ps == 0 { "-".to_string() } else { grouped(u64::from(ps)) };
-        let rows = facts.recurrences.iter().map(|r| {
-            vec![r.state.clone(), r.cycles.to_string(), delay(r.delay_ps), r.module.clone()]
-        });
+        let rows = facts
+            .recurrences
+            .iter()
+            .map(|r| vec![r.state.clone(), r.cycles.to_string(), delay(r.delay_ps), r.module.clone()]);
         text += &format!("\n{}", table(&["recurrence", ">cycles", ">ps", "in module"], rows));
     }
-    let rows = facts.modules.iter().map(|m| {
-        vec![m.name.clone(), grouped(m.copies), m.latency_cycles.to_string(), m.doc.clone()]
-    });
+    let rows = facts
+        .modules
+        .iter()
+        .map(|m| vec![m.name.clone(), grouped(m.copies), m.latency_cycles.to_string(), m.doc.clone()]);
     text + &format!("\n{}", table(&["module", ">copies", ">latency", "computes"], rows))
 }
 
 fn cycles(n: u32) -> String {
-    if n == 1 { "1 cycle".into() } else { format!("{n} cycles") }
+    counted(n as usize, "cycle", "cycles")
 }

@@ -18,9 +18,8 @@ pub struct Args {
 }
 
 const TOOLS: &[(Tool, &str)] = &[
-    (Tool::IVERILOG, "compiles the Verilog for simulation (verify, simulate --engine icarus)"),
-    (Tool::VVP, "runs it"),
-    (Tool::VERILATOR, "lints the Verilog and simulates it compiled (verify, bench)"),
+    (Tool::IVERILOG, "simulates the Verilog, four-state (verify, simulate --engine icarus)"),
+    (Tool::VERILATOR, "lints the Verilog, and simulates it compiled (verify, bench)"),
     (Tool::YOSYS, "checks that the Verilog synthesises without latches"),
 ];
 

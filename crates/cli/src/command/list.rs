@@ -3,7 +3,8 @@ use crate::source::{embedded_names, load_embedded};
 use crate::unit::Unit;
 use anyhow::Result;
 use arith::registry::OPERATORS;
-use attention::config::{DesignConfig, KERNEL_NAMES, platform, platform_names};
+use attention::config::{DesignConfig, platform, platform_names};
+use attention::kernel::{KERNELS, KernelEntry};
 use numerics::catalog::CATALOG;
 use serde_json::{Map, Value, json};
 
@@ -67,7 +68,8 @@ impl List {
 
     fn json(&self) -> (String, Value) {
         let row = |row: &Vec<String>| {
-            let entries = self.columns.iter().zip(row).map(|(column, cell)| (column.to_string(), cell.clone().into()));
+            let entries =
+                self.columns.iter().zip(row).map(|(column, cell)| (column.to_string(), cell.clone().into()));
             Value::Object(entries.collect())
         };
         (self.title.into(), json!(self.rows.iter().map(row).collect::<Vec<_>>()))
@@ -88,13 +90,9 @@ fn configs() -> Result<List> {
 }
 
 fn kernels() -> Result<List> {
-    let about = |name: &str| match name {
-        "fa2" => "FlashAttention-2 with piecewise-linear exponential and reciprocal",
-        "fa2-expmul" => "FlashAttention-2 whose products with an exponential are ExpMul units",
-        _ => "",
-    };
-    let rows = KERNEL_NAMES.iter().map(|name| vec![name.to_string(), about(name).to_string()]).collect();
-    Ok(List { title: "kernels", columns: &["name", "description"], rows })
+    let row = |k: &KernelEntry| vec![k.name.to_string(), k.options.join(", "), k.summary.to_string()];
+    let rows = KERNELS.iter().map(row).collect();
+    Ok(List { title: "kernels", columns: &["name", "keys of [kernel]", "description"], rows })
 }
 
 fn operators() -> Result<List> {

@@ -1,5 +1,5 @@
 use crate::engines::EngineName;
-use crate::show::{self, grouped, percent};
+use crate::show::{self, counted, grouped, percent};
 use crate::simulation::{Figures, Request, Simulation};
 use crate::source::ConfigArgs;
 use crate::stimuli::record_unit;
@@ -86,7 +86,10 @@ pub fn run(args: &Args) -> Result<()> {
     match (&target.kind, &target.config.design) {
         (Kind::Unit(unit), DesignConfig::Unit(config)) => {
             if args.workload.data.is_some() || args.workload.q.is_some() {
-                bail!("{} is a unit, which takes no tensors; workload.stimuli is how many operands it is run on", target.config.name);
+                bail!(
+                    "{} is a unit, which takes no tensors; workload.stimuli is how many operands it is run on",
+                    target.config.name
+                );
             }
             if let Some(path) = &args.vcd {
                 waves::unit(&target, unit, config, path)?;
@@ -142,7 +145,8 @@ pub struct EngineReport {
     accuracy: AccuracyReport,
 }
 
-/// Runs a workload and measures its accuracy. `functional` asks for the functional model; by default small runs have it.
+/// Runs a workload and measures its accuracy. `functional` asks for the functional model or forbids it; by default
+/// small runs are compared with it.
 pub fn engine_report(
     target: &Target,
     spec: &EngineSpec,
@@ -173,16 +177,31 @@ impl EngineReport {
     pub fn summary(&self) -> String {
         let (f, a) = (&self.figures, &self.accuracy);
         let model = match f.compared {
-            Some(rows) => format!("all {} result rows equal the functional model, bit for bit", grouped(rows as u64)),
+            Some(rows) => {
+                format!("all {} result rows equal the functional model, bit for bit", grouped(rows as u64))
+            }
             None => "not compared with the functional model (--functional does)".into(),
         };
         let rows = [
-            ("workload", format!("{}: {} heads, {} queries", a.workload, a.heads.len(), grouped(a.queries as u64))),
+            (
+                "workload",
+                format!(
+                    "{}: {}, {}",
+                    a.workload,
+                    counted(a.heads.len(), "head", "heads"),
+                    counted(a.queries, "query", "queries")
+                ),
+            ),
             ("accuracy", measures(&a.overall)),
             ("cycles", format!("{}, utilisation {}", grouped(f.cycles), percent(f.utilisation))),
             (
                 "speed",
-                format!("{} cycles/s in engine {} ({:.2} s)", grouped(f.cycles_per_second as u64), self.engine, f.seconds),
+                format!(
+                    "{} cycles/s in engine {} ({:.2} s)",
+                    grouped(f.cycles_per_second as u64),
+                    self.engine,
+                    f.seconds
+                ),
             ),
             ("model", model),
         ];
@@ -219,7 +238,8 @@ impl EngineReport {
                 percent(unrounded.relative_l2),
             ]
         });
-        let columns = [">head", ">queries", ">keys", ">relative L2", ">max abs", ">cosine", ">on unrounded inputs"];
+        let columns =
+            [">head", ">queries", ">keys", ">relative L2", ">max abs", ">cosine", ">on unrounded inputs"];
         show::table(&columns, rows)
     }
 }
@@ -270,8 +290,9 @@ pub fn unit_report(
         left -= some.len();
         let recorded = record_unit(&target.design, unit, &some)?.recording;
         let outputs = replay(&recorded.inputs)?;
-        sim::compare(&target.design, &recorded.outputs, &outputs)
-            .map_err(|mismatch| anyhow::anyhow!("{} differs from the reference: {mismatch}", engine.name()))?;
+        sim::compare(&target.design, &recorded.outputs, &outputs).map_err(|mismatch| {
+            anyhow::anyhow!("{} differs from the reference: {mismatch}", engine.name())
+        })?;
     }
     Ok(UnitReport {
         name: target.config.name.clone(),

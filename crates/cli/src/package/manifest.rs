@@ -21,7 +21,10 @@ pub fn json(
     let formats: Map<String, Value> =
         target.formats().iter().map(|(role, format)| (role.to_string(), format.to_string().into())).collect();
     let policy = target.policy();
-    let file = |(path, text): &(String, String)| json!({ "path": path, "bytes": text.len(), "sha256": sha256(text) });
+    let file = |(path, text): &(String, String)| {
+        let hash = sha256(text);
+        json!({ "path": path, "bytes": text.len(), "sha256": hash })
+    };
     let manifest = json!({
         "tool": TOOL,
         "command": command,

@@ -11,7 +11,7 @@ icarus: build/$(TOP).vvp
 
 build/$(TOP).vvp: tb_$(TOP).v $(RTL)
 	mkdir -p build
-	iverilog -g2005 -Wall -s tb_$(TOP) -o $@ $^
+	iverilog -g2005 -Wall -Wno-timescale -s tb_$(TOP) -o $@ $^
 
 verilator: build/$(TOP)
 	build/$(TOP) $(ARGS) | $(CHECK)

@@ -1,0 +1,1 @@
+exp_mul_e8m7_l1.v

@@ -1,0 +1,17 @@
+q_loader_p2_i2.v
+sequencer_i2.v
+dot_term_e8m7.v
+max2_u9.v
+dot_align_e8m7_w24.v
+sum4_s25.v
+fused_dot_e8m7_n4_w24_scale_e8m7.v
+fp_max_e8m7.v
+fp_add_e8m7.v
+exp_pwl8_e8m7.v
+fp_mul_e8m7.v
+fa2_element_e8m7_i2.v
+recip_pwl16_e8m7.v
+normalize_e8m7_e8m7.v
+tour_lane.v
+drain_p2_i2.v
+tour.v
