@@ -1,6 +1,8 @@
 //! Conversions between floats and two's complement fixed point.
 
-use crate::float::{Range, Raw, constant, normalize, policy_suffix, round_pack, to_magnitude, unpack};
+use crate::float::{
+    Magnitude, Range, Raw, constant, normalize, policy_suffix, round_pack, to_magnitude, unpack,
+};
 use crate::operator::{Case, Operator, Params, float, signed};
 use hdl::{Kind, ModuleBuilder, Outputs, Signal, Type};
 use numerics::stratified::Stratified;
@@ -50,17 +52,29 @@ pub(crate) fn to_fixed<'m>(m: &'m ModuleBuilder, spec: &FpToFixed, x: Signal<'m>
     let x = unpack(spec.format, x, "x");
     let width = spec.width();
     let mag = to_magnitude(spec.format, x, spec.int_bits - 1, spec.frac_bits);
-    let below = mag.guard | mag.sticky;
-    let increment = match spec.rounding {
-        FixRound::HalfUp => mag.guard & (!x.sign | mag.sticky),
-        FixRound::Floor => x.sign & below,
+    saturate_signed(m, x.sign, mag, width, spec.rounding)
+}
+
+/// A magnitude with its sign as a two's complement number of `width` bits, rounded on the signed value, saturated.
+/// `mag.kept` has `width - 1` bits, or more where large values are not all `over`.
+pub(crate) fn saturate_signed<'m>(
+    m: &'m ModuleBuilder,
+    sign: Signal<'m>,
+    mag: Magnitude<'m>,
+    width: u32,
+    rounding: FixRound,
+) -> Signal<'m> {
+    let increment = match rounding {
+        FixRound::HalfUp => mag.guard & (!sign | mag.sticky),
+        FixRound::Floor => sign & (mag.guard | mag.sticky),
     };
     let rounded = (mag.kept + increment.named("round_up")).named("magnitude");
     let limit = m.lit(1 << (width - 1), width);
-    let magnitude = mag.over.mux(limit, rounded);
+    let over = if mag.kept.width() < width { mag.over } else { mag.over | rounded.gt(limit) };
+    let magnitude = over.mux(limit, rounded.low(width));
     let negative = (-magnitude).truncate(width);
     let positive = magnitude.msb().mux(m.lit((1 << (width - 1)) - 1, width), magnitude).reinterpret(true);
-    x.sign.mux(negative, positive)
+    sign.mux(negative, positive)
 }
 
 /// Signed fixed point to float.

@@ -14,6 +14,7 @@ pub mod fp_convert;
 pub mod fp_max;
 pub mod fp_mul;
 pub mod fused_dot;
+pub mod lse;
 pub mod operator;
 mod pwl;
 pub mod reciprocal;

@@ -32,6 +32,7 @@ pub(crate) use kernel::segments;
 pub use kernel::{KernelConfig, ScaleInput};
 pub use platform::{Platform, platform, platform_names};
 pub(crate) use section::Section;
+pub(crate) use warnings::{enough_bits, sum_stagnates};
 
 use numerics::{DotSpec, Format, Policy, Rounding, Specials, Subnormals, catalog};
 use source::Source;

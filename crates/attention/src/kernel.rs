@@ -5,11 +5,13 @@
 
 mod fa2;
 mod fa2_expmul;
+mod flash_d_lse;
 
 pub use fa2::Fa2;
 pub use fa2_expmul::{Fa2ExpMul, Quantize};
+pub use flash_d_lse::FlashDLse;
 
-use crate::config::{ConfigError, Section};
+use crate::config::{ConfigError, EngineConfig, Section};
 use crate::engine::EngineSpec;
 use hdl::{ModuleBuilder, Signal, StateVar, Type};
 use std::fmt::Debug;
@@ -42,7 +44,7 @@ pub struct KernelEntry {
 }
 
 /// Every kernel.
-pub const KERNELS: &[KernelEntry] = &[fa2::ENTRY, fa2_expmul::ENTRY];
+pub const KERNELS: &[KernelEntry] = &[fa2::ENTRY, fa2_expmul::ENTRY, flash_d_lse::ENTRY];
 
 /// A width that follows from an engine's formats, for reports.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -64,9 +66,7 @@ pub trait Kernel: Send + Sync + Debug {
     fn options(&self) -> toml::Table;
 
     /// What its user should know of where it does not hold.
-    fn warnings(&self) -> Vec<String> {
-        vec![]
-    }
+    fn warnings(&self, engine: &EngineConfig) -> Vec<String>;
 
     /// Widths of its own.
     fn widths(&self, _: &EngineSpec) -> Vec<Width> {

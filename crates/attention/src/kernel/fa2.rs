@@ -8,7 +8,7 @@
 //! as +0). A key that is not met has c = 1 and e = 0 and writes nothing. Zeros in a result row are +0.
 
 use super::{Kernel, KernelEntry, QueryModel, Step, state};
-use crate::config::{ConfigError, Section, segments};
+use crate::config::{ConfigError, EngineConfig, Section, segments, sum_stagnates};
 use crate::engine::EngineSpec;
 use arith::float::{float_type, policy_suffix};
 use arith::{Exp, FpAdd, FpMax, FpMul, Reciprocal};
@@ -58,6 +58,10 @@ impl Kernel for Fa2 {
             ("exp_segments".to_string(), i64::from(self.exp_segments).into()),
             ("recip_segments".to_string(), i64::from(self.recip_segments).into()),
         ])
+    }
+
+    fn warnings(&self, engine: &EngineConfig) -> Vec<String> {
+        sum_stagnates(engine).into_iter().collect()
     }
 
     fn lane<'m>(&self, m: &'m ModuleBuilder, spec: &EngineSpec, step: &Step<'m>) -> Signal<'m> {

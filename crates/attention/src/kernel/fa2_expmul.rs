@@ -10,7 +10,7 @@
 
 use super::fa2::{normalize, normalized};
 use super::{Kernel, KernelEntry, QueryModel, Step, Width, state};
-use crate::config::{ConfigError, Section, segments};
+use crate::config::{ConfigError, EngineConfig, Section, segments, sum_stagnates};
 use crate::engine::EngineSpec;
 use arith::float::{clamp_amount, float_type};
 use arith::{ExpMul, FpAdd};
@@ -60,6 +60,16 @@ impl Fa2ExpMul {
         ExpMulSpec::new(spec.accumulator, spec.score(), spec.accumulator, self.fraction_bits)
     }
 
+    /// A correction below half a step of L is rounded to no correction at all, every time.
+    fn loses_slow_rises(&self) -> String {
+        let lost = 0.5 / 1.4375 / f64::from(1u32 << self.fraction_bits);
+        format!(
+            "kernel.quantize = \"each\" (as published) loses every rise of the maximum below {lost:.3}, however often \
+             it happens (f = 0, scores rising by 0.25 a key: 98 % error; \"score-first\" 17 %, with fraction_bits = 5 \
+             0.8 %)"
+        )
+    }
+
     /// Levels of the correction of the state and of the new value.
     fn levels<'m>(&self, m: &'m ModuleBuilder, spec: &EngineSpec, step: &Step<'m>) -> [Signal<'m>; 2] {
         let unit = ExpMul { spec: self.unit(spec), policy: spec.policy };
@@ -84,17 +94,9 @@ impl Kernel for Fa2ExpMul {
         ])
     }
 
-    /// A correction below half a step of L is rounded to no correction at all, every time.
-    fn warnings(&self) -> Vec<String> {
-        if self.quantize == Quantize::ScoreFirst {
-            return vec![];
-        }
-        let lost = 0.5 / 1.4375 / f64::from(1u32 << self.fraction_bits);
-        vec![format!(
-            "kernel.quantize = \"each\" (as published) loses every rise of the maximum below {lost:.3}, however often \
-             it happens (f = 0, scores rising by 0.25 a key: 98 % error; \"score-first\" 17 %, with fraction_bits = 5 \
-             0.8 %)"
-        )]
+    fn warnings(&self, engine: &EngineConfig) -> Vec<String> {
+        let slow_rise = (self.quantize == Quantize::Each).then(|| self.loses_slow_rises());
+        sum_stagnates(engine).into_iter().chain(slow_rise).collect()
     }
 
     fn widths(&self, spec: &EngineSpec) -> Vec<Width> {

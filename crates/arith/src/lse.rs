@@ -1,0 +1,227 @@
+//! The scalar path of `flash-d-lse`: score to fixed point, weight and gain of x, all in integers.
+//!
+//! The steps, their widths and the tables are those of [`numerics::lse`].
+
+use crate::constant;
+use crate::fixed::saturate_signed;
+use crate::float::{Magnitude, clamp_amount, constant as signed_constant, unpack};
+use hdl::{Kind, ModuleBuilder, Signal, Type, index_width, value_width};
+use numerics::lse::{LOG2E, LseKind, LseSpec};
+use numerics::pwl::Segment;
+use numerics::{FixRound, Format};
+
+/// What one x does to c and o, as signals.
+#[derive(Clone, Copy)]
+pub struct Weights<'b> {
+    /// x < 0: the new key is the smaller side.
+    pub neg: Signal<'b>,
+    /// The smaller side's weight is u·2^-(U+k).
+    pub u: Signal<'b>,
+    /// See `u`.
+    pub k: Signal<'b>,
+    /// What the larger of s and c gains, in units of 2^-Fc.
+    pub g: Signal<'b>,
+}
+
+/// The scalar path.
+#[derive(Clone, Copy, Debug)]
+pub struct Lse {
+    /// Widths and tables.
+    pub spec: LseSpec,
+}
+
+impl Lse {
+    /// Type of c, in units of 2^-Fc.
+    pub fn c_type(&self) -> Type {
+        Type::signed(self.spec.c_bits())
+    }
+
+    /// The base-2 score of a natural-log score in `format`, in units of 2^-Fs, as an instance.
+    pub fn quantize_score<'b>(
+        &self,
+        b: &'b ModuleBuilder,
+        instance: &str,
+        format: Format,
+        s: Signal<'b>,
+    ) -> Signal<'b> {
+        let (int, frac) = (self.spec.score_int_bits, self.spec.fs);
+        let name = format!("base2_score_{}_q{int}_{frac}", format.name());
+        let kind =
+            Kind { name: &name, doc: "score = s * log2(e) in fixed point, rounded half up, saturated" };
+        b.call(instance, kind, &[("s", s)], |m, x| vec![("score", self.base2_score(m, format, x[0]))])[0]
+    }
+
+    /// One shift from the highest place the product with log2(e) may have: for an exponent of Is − 2 it takes all Is
+    /// integer bits, for larger ones the score saturates.
+    fn base2_score<'m>(&self, m: &'m ModuleBuilder, format: Format, s: Signal<'m>) -> Signal<'m> {
+        let width = self.spec.score_bits();
+        let s = unpack(format, s, "s");
+        let product = constant::times(s.gated_sig(), LOG2E as u64);
+        let product_bits = format.precision() + 15;
+        let product = product.low(product_bits).named("times_log2e");
+        let top = signed_constant(m, format.bias() + i64::from(self.spec.score_int_bits) - 2);
+        let exp = s.exp.to_signed();
+        let amount = clamp_amount((top - exp).named("distance"), u64::from(width) + 1).named("shift_amount");
+        let window = product.shl_const(width).shr(amount).named("aligned");
+        let rest = window.low(product_bits);
+        let magnitude = Magnitude {
+            kept: window.high(width),
+            guard: rest.msb(),
+            sticky: rest.low(product_bits - 1).reduce_or(),
+            over: exp.gt(top).named("too_large"),
+        };
+        saturate_signed(m, s.sign, magnitude, width, FixRound::HalfUp)
+    }
+
+    /// A score in units of 2^-Fs as a c.
+    pub fn align_score<'b>(&self, s: Signal<'b>) -> Signal<'b> {
+        s.shl_const(self.spec.fc - self.spec.fs).extend(self.spec.c_bits())
+    }
+
+    /// x = s − c rounded half-up to units of 2^-Fx, both in units of 2^-Fc, as logic of the calling module.
+    pub fn argument<'m>(&self, m: &'m ModuleBuilder, c: Signal<'m>, s: Signal<'m>) -> Signal<'m> {
+        let drop = self.spec.fc - self.spec.fx;
+        let difference = (s - c).named("difference");
+        let x = if drop == 0 {
+            difference
+        } else {
+            (difference + m.lit(1 << (drop - 1), drop).to_signed()).shr_const(drop)
+        };
+        x.truncate(self.spec.x_bits()).named("x")
+    }
+
+    /// Weight and gain of x as an instance. A fixed-point o of `frac_bits` bounds k; in a float o every k counts.
+    pub fn gain<'b>(
+        &self,
+        b: &'b ModuleBuilder,
+        instance: &str,
+        x: Signal<'b>,
+        frac_bits: Option<u32>,
+    ) -> Weights<'b> {
+        let spec = &self.spec;
+        let kind = match spec.kind {
+            LseKind::Pwl => "pwl".to_string(),
+            LseKind::Table { h_bits } => format!("table{h_bits}"),
+            LseKind::Shift => "shift".to_string(),
+        };
+        let name = format!(
+            "lse_gain_{kind}_k{}_b{}_fx{}_fc{}_u{}_c{}_s{}_w{}",
+            spec.k_rows,
+            spec.seg_bits,
+            spec.fx,
+            spec.fc,
+            spec.u_bits,
+            spec.base_frac,
+            spec.slope_frac,
+            self.k_bits(frac_bits)
+        );
+        let doc = "weight u * 2^-(U+k) ~ 1/(1 + 2^|x|) and gain g ~ log2(1 + 2^-|x|)";
+        let out = b.call(instance, Kind { name: &name, doc }, &[("x", x)], |m, x| {
+            let w = self.weights(m, x[0], frac_bits);
+            let [neg, u, k, g] = m.align([w.neg, w.u, w.k, w.g]);
+            vec![("neg", neg), ("u", u), ("k", k), ("g", g)]
+        });
+        Weights { neg: out[0], u: out[1], k: out[2], g: out[3] }
+    }
+
+    /// Width of k before the correction of `shift`.
+    fn k_bits(&self, frac_bits: Option<u32>) -> u32 {
+        frac_bits.map_or(self.spec.c_int_bits, |f| value_width(u64::from(self.spec.k_clip(f))))
+    }
+
+    fn weights<'m>(&self, m: &'m ModuleBuilder, x: Signal<'m>, frac_bits: Option<u32>) -> Weights<'m> {
+        let spec = &self.spec;
+        let neg = x.msb().named("x_negative");
+        let magnitude = neg.mux((-x).low(x.width() - 1), x.low(x.width() - 1)).named("magnitude");
+        let whole = magnitude.high(spec.c_int_bits).named("whole");
+        let k = match frac_bits {
+            Some(f) => at_most(m, whole, u64::from(spec.k_clip(f)), self.k_bits(frac_bits)).named("k"),
+            None => whole,
+        };
+        let fraction = magnitude.low(spec.fx).named("fraction");
+        let last = u64::from(spec.k_rows);
+        let row_bits = index_width(spec.k_rows + 1);
+        let row = at_most(m, k, last, row_bits).named("row");
+        let segment = if spec.seg_bits == 0 { row } else { m.concat(&[row, fraction.high(spec.seg_bits)]) };
+        let offset = (spec.offset_bits() > 0).then(|| fraction.low(spec.offset_bits()));
+        let tables = spec.tables();
+        let h = self.line(&tables.h, segment, offset, "h");
+        let (u, k_weight) = match spec.kind {
+            LseKind::Shift => self.power(m, &tables.powers, m.concat(&[row, fraction]), k),
+            LseKind::Table { .. } => (self.line(&tables.u, segment, offset, "u"), k),
+            LseKind::Pwl => (self.rounded(m, self.line(&tables.u, segment, offset, "u")), k),
+        };
+        let u = u.extend(u.width().max(spec.u_bits)).low(spec.u_bits).named("u");
+        Weights { neg, u, k: k_weight, g: self.shifted_gain(m, h, k) }
+    }
+
+    /// `B·2^(P−C) − S·t`, or the entry as it stands; never negative, P+1 bits.
+    fn line<'m>(
+        &self,
+        rows: &[Segment],
+        index: Signal<'m>,
+        offset: Option<Signal<'m>>,
+        name: &str,
+    ) -> Signal<'m> {
+        let column = |pick: fn(&Segment) -> i64| -> (Vec<u64>, u32) {
+            let values: Vec<u64> = rows.iter().map(|s| pick(s) as u64).collect();
+            let width = value_width(values.iter().copied().max().unwrap_or(0));
+            (values, width)
+        };
+        let (bases, width) = column(|s| s.base);
+        let base = index.table(&bases, width).named(&format!("{name}_base"));
+        if matches!(self.spec.kind, LseKind::Table { .. }) {
+            return base;
+        }
+        let base = base.shl_const(self.spec.h_frac() - self.spec.base_frac);
+        let Some(offset) = offset else { return base };
+        let (slopes, width) = column(|s| s.slope);
+        let slope = index.table(&slopes, width).named(&format!("{name}_slope"));
+        let fall = (slope * offset).named(&format!("{name}_fall"));
+        (base - fall).low(base.width()).named(&format!("{name}_line"))
+    }
+
+    /// Half-up from P to U fraction bits.
+    fn rounded<'m>(&self, m: &'m ModuleBuilder, line: Signal<'m>) -> Signal<'m> {
+        let drop = self.spec.h_frac() - self.spec.u_bits;
+        (line + m.lit(1 << (drop - 1), drop)).shr_const(drop)
+    }
+
+    /// `shift`: u and the corrected k from one table.
+    fn power<'m>(
+        &self,
+        m: &'m ModuleBuilder,
+        powers: &[numerics::lse::Power],
+        index: Signal<'m>,
+        k: Signal<'m>,
+    ) -> (Signal<'m>, Signal<'m>) {
+        let significands: Vec<u64> = powers.iter().map(|p| p.u).collect();
+        let u = index.table(&significands, self.spec.u_bits);
+        let lifts: Vec<u64> = powers.iter().map(|p| (p.lift + 1) as u64).collect();
+        let lift = index.table(&lifts, 2).named("lift_plus_one");
+        let lifted = (k + lift) - m.lit(1, 1);
+        (u, lifted.low(k.width() + 1).named("k_lifted"))
+    }
+
+    /// `h·2^-k` from P to Fc fraction bits, rounded half-up: floor((floor(2h / 2^n) + 1) / 2).
+    fn shifted_gain<'m>(&self, m: &'m ModuleBuilder, h: Signal<'m>, k: Signal<'m>) -> Signal<'m> {
+        let (p, fc) = (self.spec.h_frac(), self.spec.fc);
+        let h = h.shl_const(fc.saturating_sub(p) + 1);
+        let amount = if p > fc {
+            let extra = u64::from(p - fc);
+            k + m.lit(extra, value_width(extra))
+        } else {
+            k
+        };
+        let halves = h.shr(amount).named("gain_halves");
+        let gain = (halves + m.lit(1, 1)).shr_const(1);
+        let width = fc + 1;
+        gain.extend(gain.width().max(width)).low(width).named("gain")
+    }
+}
+
+/// The smaller of `x` and `limit`, in `width` bits.
+fn at_most<'m>(m: &'m ModuleBuilder, x: Signal<'m>, limit: u64, width: u32) -> Signal<'m> {
+    let over = x.gt(m.lit(limit, value_width(limit)));
+    over.mux(m.lit(limit, width), x.extend(x.width().max(width)).low(width))
+}
