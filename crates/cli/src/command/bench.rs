@@ -1,3 +1,5 @@
+//! `flashrtl bench`: how fast the simulators are.
+
 use crate::progress::Progress;
 use crate::show::{self, grouped};
 use crate::source::ConfigArgs;

@@ -1,3 +1,5 @@
+//! `flashrtl check`: what follows from a configuration.
+
 use crate::facts::{EngineFacts, Facts};
 use crate::show::{self, counted, grouped, pairs, table};
 use crate::source::ConfigArgs;

@@ -1,3 +1,5 @@
+//! `flashrtl doctor`: which external tools are there.
+
 use crate::show;
 use anyhow::{Result, bail};
 use serde::Serialize;

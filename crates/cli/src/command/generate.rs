@@ -1,3 +1,5 @@
+//! `flashrtl generate`: RTL, testbench, constraints and manifest in a folder.
+
 use crate::package::Package;
 use crate::progress::Progress;
 use crate::show::{self, grouped};

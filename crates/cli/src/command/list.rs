@@ -1,3 +1,5 @@
+//! `flashrtl list`: what the program carries.
+
 use crate::show;
 use crate::source::{embedded_names, load_embedded};
 use crate::unit::Unit;

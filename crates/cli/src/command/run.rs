@@ -1,3 +1,5 @@
+//! `flashrtl run`: check, generate, simulate, and verify where it is quick.
+
 use super::check::summary;
 use super::generate::package;
 use super::simulate::{WorkloadArgs, engine_report, unit_report};

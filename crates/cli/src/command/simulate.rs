@@ -1,3 +1,5 @@
+//! `flashrtl simulate`: a workload through a design, with its accuracy; operands through a unit.
+
 use crate::engines::EngineName;
 use crate::show::{self, counted, grouped, percent};
 use crate::simulation::{Figures, Request, Simulation};

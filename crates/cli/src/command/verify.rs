@@ -1,3 +1,5 @@
+//! `flashrtl verify`: the same stimuli through every engine, compared bit for bit.
+
 use crate::engines::EngineName;
 use crate::progress::Progress;
 use crate::show::{self, grouped};
