@@ -37,7 +37,7 @@ fn time(program: &Program, unit: VectorUnit, stimuli: usize) -> f64 {
     let mut sim = program.simulator_on(unit, stimuli);
     for (port, seed) in [("x", 0x9e37), ("y", 0x79b9)] {
         let port = program.input(port).expect("it is a port");
-        let words: Vec<u64> = (0..u64::from(COPIES)).map(|i| (i + 1) * seed & 0xffff).collect();
+        let words: Vec<u64> = (0..u64::from(COPIES)).map(|i| ((i + 1) * seed) & 0xffff).collect();
         (0..stimuli).for_each(|s| sim.set(port, s, &words));
     }
     let cycles = 20_000 / stimuli;

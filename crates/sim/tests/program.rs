@@ -33,7 +33,7 @@ fn stimulus(design: &Design, cycles: usize) -> Trace {
     let mut trace = Trace::new(design, Direction::Input);
     trace.cycles = cycles;
     trace.ports[0].values = (0..cycles as u64).map(|i| u64::from(i % 5 != 2)).collect();
-    trace.ports[1].values = (0..cycles as u64).map(|i| i * 977 & 0xfff).collect();
+    trace.ports[1].values = (0..cycles as u64).map(|i| (i * 977) & 0xfff).collect();
     trace
 }
 

@@ -3,6 +3,7 @@
 pub(crate) use super::kernels::Kernel;
 use super::kernels::{self, Tables};
 use super::layout::Code;
+use super::plan::Field;
 
 /// A place in the storage: a byte offset from a base (0 is the arena, the others are windows).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -74,6 +75,16 @@ pub(crate) struct Cut {
 impl Cut {
     /// The whole lane.
     pub const ALL: Cut = Cut { shift: 0, mask: u32::MAX };
+
+    pub fn new(field: Field) -> Cut {
+        Cut { shift: field.lo, mask: u32::MAX >> (32 - field.width) }
+    }
+
+    /// The bits of the field where they lie.
+    #[inline(always)]
+    pub fn in_place(self) -> u32 {
+        self.mask << (self.shift & 31)
+    }
 
     #[inline(always)]
     pub fn of(self, lane: u32) -> u32 {

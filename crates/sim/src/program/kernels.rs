@@ -1,7 +1,7 @@
 //! The kernels: what an instruction does, as a loop over blocks of lanes that the compiler turns into vector
 //! instructions, once for each vector unit.
 
-use super::exec::{Inst, Memory};
+use super::exec::{Cut, Inst, Memory};
 use super::layout::BLOCK;
 
 /// By [`Kernel`].
@@ -76,8 +76,8 @@ kernels! {
     ShrS32 => |m, i| map2(m, i, |a: i32, n: u32| a >> n.min(31));
     ShrU64 => |m, i| map2(m, i, |a: u64, n: u32| a.unbounded_shr(n));
     ShrS64 => |m, i| map2(m, i, |a: i64, n: u32| a >> n.min(63));
-    Mux32 => |m, i| select(m, i, |a| a, |b: u32| b, |c| c);
-    Mux64 => |m, i| select(m, i, |a| a, |b: u64| b, |c| c);
+    Mux32 => |m, i| select(m, i, |a| a != 0, |b: u32| b, |c| c);
+    Mux64 => |m, i| select(m, i, |a| a != 0, |b: u64| b, |c| c);
     SliceU32 => |m, i| shift1(m, i, |a: u32, k, mask| a >> (k & 31) & (mask as u32));
     SliceS32 => |m, i| shift1(m, i, |a: i32, k, mask| a << (k & 31) >> ((mask as u32) & 31));
     SliceU64 => |m, i| shift1(m, i, |a: u64, k, mask| a >> (k & 63) & mask);
@@ -123,7 +123,10 @@ kernels! {
     LtSCut => |m, i| cut2(m, i, |a, b| u32::from((a as i32) < b as i32));
     LeUCut => |m, i| cut2(m, i, |a, b| u32::from(a <= b));
     LeSCut => |m, i| cut2(m, i, |a, b| u32::from(a as i32 <= b as i32));
-    MuxCut => |m, i| { let [x, y, z] = i.cuts; select(m, i, |a| x.of(a), |b| y.of(b), |c| z.of(c)) };
+    MuxCut => |m, i| select_cut(m, i);
+    AnyCut => |m, i| { let bits = i.cuts[0].in_place(); map1(m, i, |a: u32| u32::from(a & bits != 0)) };
+    KeepCut => |m, i| cut2(m, i, |a, b| if a != 0 { b } else { 0 });
+    DropCut => |m, i| cut2(m, i, |a, b| if a != 0 { 0 } else { b });
     JoinCut => |m, i| { let k = i.imm & 31; cut2(m, i, |a, b| a << k | b) };
     ShlConstCut => |m, i| { let cut = i.cuts[0]; shift1(m, i, |a: u32, k, _| cut.of(a) << (k & 31)) };
 }
@@ -166,15 +169,23 @@ unsafe fn map2<A: Copy, B: Copy, D: Copy + Default>(m: &Memory<'_>, i: &Inst, f:
 #[inline(always)]
 unsafe fn cut2(m: &Memory<'_>, i: &Inst, f: impl Fn(u32, u32) -> u32) {
     let [cut_a, cut_b, _] = i.cuts;
-    unsafe { map2(m, i, |a: u32, b: u32| f(cut_a.of(a), cut_b.of(b))) }
+    unsafe {
+        if cut_b == Cut::ALL {
+            map2(m, i, |a: u32, b: u32| f(cut_a.of(a), b));
+        } else if cut_a == Cut::ALL {
+            map2(m, i, |a: u32, b: u32| f(a, cut_b.of(b)));
+        } else {
+            map2(m, i, |a: u32, b: u32| f(cut_a.of(a), cut_b.of(b)));
+        }
+    }
 }
 
-/// `dst[i] = f(a[i]) != 0 ? g(b[i]) : h(c[i])` over blocks.
+/// `dst[i] = f(a[i]) ? g(b[i]) : h(c[i])` over blocks.
 #[inline(always)]
 unsafe fn select<T: Copy + Default>(
     m: &Memory<'_>,
     i: &Inst,
-    f: impl Fn(u32) -> u32,
+    f: impl Fn(u32) -> bool,
     g: impl Fn(T) -> T,
     h: impl Fn(T) -> T,
 ) {
@@ -186,9 +197,25 @@ unsafe fn select<T: Copy + Default>(
             let (b, c) = (b.add(k).read_unaligned(), c.add(k).read_unaligned());
             let mut d = [T::default(); N];
             for j in 0..N {
-                d[j] = if f(a[j]) != 0 { g(b[j]) } else { h(c[j]) };
+                d[j] = if f(a[j]) { g(b[j]) } else { h(c[j]) };
             }
             dst.add(k).write_unaligned(d);
+        }
+    }
+}
+
+/// As [`select`], of fields.
+#[inline(always)]
+unsafe fn select_cut(m: &Memory<'_>, i: &Inst) {
+    let [bits, t, f] = i.cuts;
+    let bits = bits.in_place();
+    unsafe {
+        if t == Cut::ALL && f == Cut::ALL {
+            select(m, i, |a| a & bits != 0, |b: u32| b, |c| c);
+        } else if bits == u32::MAX && t == Cut::ALL {
+            select(m, i, |a| a != 0, |b| b, |c| f.of(c));
+        } else {
+            select(m, i, |a| a & bits != 0, |b| t.of(b), |c| f.of(c));
         }
     }
 }
@@ -231,8 +258,8 @@ unsafe fn sum_few<const C: usize>(m: &Memory<'_>, i: &Inst) {
             let a = a.add(k).read_unaligned();
             let mut d = [0u32; N];
             for c in 0..C {
-                for j in 0..N {
-                    d[j] = d[j].wrapping_add(a[j][c]);
+                for (d, row) in d.iter_mut().zip(&a) {
+                    *d = d.wrapping_add(row[c]);
                 }
             }
             dst.add(k).write_unaligned(d);
@@ -331,7 +358,7 @@ unsafe fn gather<T: Copy>(m: &Memory<'_>, i: &Inst) {
             if stride == stimuli {
                 copy(to, from, count * stimuli);
             } else if stimuli == 1 && stride == 0 {
-                std::slice::from_raw_parts_mut(to, count).fill(*from);
+                fill(to, *from, count);
             } else if stimuli == 1 {
                 for k in 0..count {
                     *to.add(k) = *from.add(k * stride);
@@ -342,6 +369,20 @@ unsafe fn gather<T: Copy>(m: &Memory<'_>, i: &Inst) {
                     to = to.add(stimuli);
                 }
             }
+        }
+    }
+}
+
+/// Writes one value to consecutive lanes.
+#[inline(always)]
+unsafe fn fill<T: Copy>(to: *mut T, value: T, count: usize) {
+    unsafe {
+        let block = [value; N];
+        for k in 0..count / N {
+            to.add(k * N).cast::<[T; N]>().write_unaligned(block);
+        }
+        for k in count / N * N..count {
+            *to.add(k) = value;
         }
     }
 }

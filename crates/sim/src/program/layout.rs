@@ -400,16 +400,30 @@ impl<'a> Layout<'a> {
             NetOp::Convert { long: false } => Narrow,
             other => unreachable!("{other:?} is not computed from operands"),
         };
-        if operands.iter().any(|o| o.field.is_some()) {
-            inst.kernel = inst.kernel.cutting();
-            for (cut, operand) in inst.cuts.iter_mut().zip(operands) {
-                *cut = operand.field.map_or(Cut::ALL, |f| Cut {
-                    shift: f.lo,
-                    mask: lane_value(u64::MAX, Form::unsigned(f.width)) as u32,
-                });
-            }
-        }
+        self.cut(&mut inst, operands);
         inst
+    }
+
+    /// Lets a 32-bit operation cut fields out of its operands, and forget operands that are zero.
+    fn cut(&self, inst: &mut Inst, operands: &[Operand]) {
+        let zero = |i: usize| match operands[i].place {
+            Place::Constant(c) => self.plan.constants[c as usize].values == [0],
+            Place::Net(_) => false,
+        };
+        let kernel = match inst.kernel {
+            Kernel::Ne32 if zero(1) => Some(Kernel::AnyCut),
+            Kernel::Mux32 if zero(2) => Some(Kernel::KeepCut),
+            Kernel::Mux32 if zero(1) => Some(Kernel::DropCut),
+            kernel => operands.iter().any(|o| o.field.is_some()).then(|| kernel.cutting()),
+        };
+        let Some(kernel) = kernel else { return };
+        inst.kernel = kernel;
+        for (cut, operand) in inst.cuts.iter_mut().zip(operands) {
+            *cut = operand.field.map_or(Cut::ALL, Cut::new);
+        }
+        if kernel == Kernel::DropCut {
+            (inst.b, inst.cuts[1]) = (inst.c, inst.cuts[2]);
+        }
     }
 }
 
