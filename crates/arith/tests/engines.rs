@@ -10,8 +10,10 @@ use sim::{Engine, Icarus, PortTrace, ProgramEngine, RustHdlEngine, Trace, Verila
 use support::lint::{can_run, lint};
 use support::{Unit, timing, units, variants};
 
-/// Cases of each unit in Verilator; in e4m3 they are all pairs of operands.
+/// Cases of each unit in Verilator.
 const MANY: usize = 100_000;
+/// Cases of each unit of e4m3 everywhere: all pairs of operands and the directed ones.
+const PAIRS: usize = 75_000;
 /// Cases of each unit in the interpreted engines.
 const SOME: usize = 10_000;
 
@@ -43,7 +45,10 @@ impl Bench {
     fn new(units: Vec<Unit>, timing: Option<Timing>, count: usize) -> Bench {
         let design = side_by_side(&units, timing);
         let mut cases: Vec<Vec<Case>> = units.iter().map(|unit| unit.cases(count, 5)).collect();
-        cases.iter_mut().for_each(|cases| cases.truncate(count));
+        for (unit, cases) in units.iter().zip(&mut cases) {
+            assert!(count < PAIRS || cases.len() == count, "{}: {} cases", unit.name(), cases.len());
+            cases.truncate(count);
+        }
         Bench { units, design, cases, count }
     }
 
@@ -109,14 +114,22 @@ fn units_in_verilator() {
 
 #[test]
 fn units_in_icarus() {
-    Bench::new(defaults(), None, SOME).run(&Icarus);
     Bench::new(defaults(), Some(timing(500.0)), SOME).run(&Icarus);
 }
 
 #[test]
+fn e4m3_units_in_icarus() {
+    Bench::new(units(E4M3), None, PAIRS).run(&Icarus);
+}
+
+#[test]
 fn units_in_rust_hdl() {
-    Bench::new(defaults(), None, SOME).run(&RustHdlEngine);
-    Bench::new(defaults(), Some(timing(500.0)), SOME / 4).run(&RustHdlEngine);
+    Bench::new(defaults(), Some(timing(500.0)), SOME).run(&RustHdlEngine);
+}
+
+#[test]
+fn e4m3_units_in_rust_hdl() {
+    Bench::new(units(E4M3), None, PAIRS).run(&RustHdlEngine);
 }
 
 #[test]

@@ -6,12 +6,9 @@ use arith::operator::Case;
 use arith::registry::{elaborate, find};
 use hdl::{Design, Reset, Timing};
 use numerics::catalog::{BF16, E4M3};
-use sim::Program;
 use std::collections::BTreeMap;
-use support::{Unit, outputs, timing, units, variants};
+use support::{Unit, simulate, timing, units, variants};
 
-/// Cases that one simulator works on at a time.
-const STIMULI: usize = 512;
 /// At least so many cases of a unit whose operands are too many to try them all.
 const MANY: usize = 100_000;
 const SOME: usize = 8_000;
@@ -26,31 +23,9 @@ fn build(unit: &Unit, timing: Option<Timing>) -> Design {
         .unwrap_or_else(|e| panic!("{}: {e}", unit.name()))
 }
 
-/// Runs the cases one per cycle and stimulus; every result must stand at its port in the port's cycle.
 fn check(unit: &Unit, design: &Design, cases: &[Case], expected: &[Vec<u64>]) {
-    let program = Program::compile(design).unwrap();
-    let inputs: Vec<_> =
-        unit.operator.inputs(&unit.params).iter().map(|(name, _)| program.input(name).unwrap()).collect();
-    let outputs: Vec<_> =
-        outputs(design).into_iter().map(|(name, cycle)| (program.output(&name).unwrap(), cycle)).collect();
-    let mut simulator = program.simulator(STIMULI);
-    simulator.randomize(7);
-    simulator.reset();
-    let rows = cases.len().div_ceil(STIMULI);
-    let latency = outputs.iter().map(|&(_, cycle)| cycle).max().unwrap();
-    for cycle in 0..rows + latency {
-        for (s, case) in cases.iter().skip(cycle * STIMULI).take(STIMULI).enumerate() {
-            inputs.iter().zip(case).for_each(|(port, value)| simulator.set(*port, s, value));
-        }
-        simulator.step();
-        for (at, &(port, late)) in outputs.iter().enumerate().filter(|(_, (_, late))| *late <= cycle) {
-            let first = (cycle - late) * STIMULI;
-            for (s, (case, expected)) in cases.iter().zip(expected).skip(first).take(STIMULI).enumerate() {
-                let found = simulator.get1(port, s);
-                let (name, expected) = (unit.name(), expected[at]);
-                assert!(found == expected, "{name}{case:x?}: expected {expected:x}, found {found:x}");
-            }
-        }
+    for ((case, expected), found) in cases.iter().zip(expected).zip(simulate(design, cases)) {
+        assert!(*expected == found, "{} {case:x?}: expected {expected:x?}, found {found:x?}", unit.name());
     }
 }
 

@@ -9,7 +9,7 @@ use hdl::{Design, Reset};
 use numerics::catalog::{BF16, E4M3};
 use numerics::stratified::Rng;
 use sim::Program;
-use support::{FA2, blocks, engine, expmul, timing};
+use support::{FA2, KERNELS, blocks, engine, expmul, timing};
 
 const STALLS: Stalls = Stalls { q: 0.3, kv: 0.2, o: 0.4, seed: 0 };
 
@@ -63,7 +63,7 @@ fn expmul_untimed() {
 
 #[test]
 fn any_interleave_from_the_smallest_up() {
-    for (i, options) in [FA2, expmul(Quantize::Each, 0), expmul(Quantize::ScoreFirst, 2)].iter().enumerate() {
+    for (i, (_, options)) in KERNELS.iter().enumerate() {
         let clock = Some(timing(450.0));
         let (least, design) =
             engine(options, BF16, 6, 2, 1).elaborate_auto(clock.clone(), Reset::default()).unwrap();
@@ -78,7 +78,7 @@ fn any_interleave_from_the_smallest_up() {
 /// The clock decides latency and the smallest interleave, and no value.
 #[test]
 fn the_clock_changes_only_time() {
-    for options in [FA2, expmul(Quantize::Each, 0), expmul(Quantize::ScoreFirst, 2)] {
+    for (name, options) in KERNELS {
         let spec = engine(&options, BF16, 16, 3, 1);
         let mut rng = Rng::new(5);
         let jobs: Vec<Vec<Block>> = (0..3).map(|_| blocks(&spec, &mut rng, 4, 10)).collect();
@@ -91,16 +91,16 @@ fn the_clock_changes_only_time() {
             assert_eq!(timed.interleave, design.min_interleave());
             assert!(
                 clock.is_none() || now.0 > before.0,
-                "{clock:?} MHz: latency {} after {}",
+                "{name}, {clock:?} MHz: latency {} after {}",
                 now.0,
                 before.0
             );
-            assert!(now.1 >= before.1, "{clock:?} MHz: interleave {} after {}", now.1, before.1);
+            assert!(now.1 >= before.1, "{name}, {clock:?} MHz: interleave {} after {}", now.1, before.1);
             before = now;
             let outcomes = outcomes(&timed, &design, &jobs, STALLS, 1);
-            assert!(outcomes.into_iter().map(|o| o.rows).eq(expected.clone()), "{clock:?} MHz");
+            assert!(outcomes.into_iter().map(|o| o.rows).eq(expected.clone()), "{name}, {clock:?} MHz");
         }
-        assert!(before.1 > 1);
+        assert!(before.1 > 1, "{name}");
     }
 }
 

@@ -6,10 +6,11 @@ pub mod lint;
 
 use arith::operator::{Case, Operator, Params};
 use arith::registry::OPERATORS;
-use hdl::{DelayModel, Direction, Timing};
+use hdl::{DelayModel, Design, Timing};
 use numerics::catalog::{BF16, E4M3, FP32};
 use numerics::stratified::Stratified;
 use numerics::{Format, Policy, Rounding};
+use sim::Program;
 use std::sync::Arc;
 
 /// An operator with its parameters.
@@ -119,8 +120,30 @@ pub fn timing(mhz: f64) -> Timing {
     Timing { period_ps: 1e6 / mhz, model: Arc::new(model) }
 }
 
-/// The output ports of a design with the cycle in which each shows the result of the operands of cycle 0.
-pub fn outputs(design: &hdl::Design) -> Vec<(Arc<str>, usize)> {
-    let ports = design.top().ports.iter().filter(|p| p.direction == Direction::Output);
-    ports.map(|p| (p.name.clone(), p.cycle as usize)).collect()
+/// Independent stimuli of one simulator.
+pub const STIMULI: usize = 512;
+
+/// Runs cases from random state, case n as stimulus n mod [`STIMULI`], one per cycle; per case the value of every output
+/// port in the cycle in which the port shows that case's result.
+pub fn simulate(design: &Design, cases: &[Case]) -> Vec<Vec<u64>> {
+    let program = Program::compile(design).unwrap();
+    let inputs: Vec<_> = design.top().inputs().map(|(_, p)| program.input(&p.name).unwrap()).collect();
+    let outputs = design.top().outputs();
+    let outputs: Vec<_> =
+        outputs.map(|(_, p)| (program.output(&p.name).unwrap(), p.cycle as usize)).collect();
+    let mut simulator = program.simulator(STIMULI);
+    simulator.randomize(7);
+    simulator.reset();
+    let mut results = vec![vec![]; cases.len()];
+    for cycle in 0..cases.len().div_ceil(STIMULI) + design.top().latency() as usize {
+        for (s, case) in cases.iter().skip(cycle * STIMULI).take(STIMULI).enumerate() {
+            inputs.iter().zip(case).for_each(|(port, value)| simulator.set(*port, s, value));
+        }
+        simulator.step();
+        for &(port, late) in outputs.iter().filter(|(_, late)| *late <= cycle) {
+            let done = results.iter_mut().skip((cycle - late) * STIMULI).take(STIMULI).enumerate();
+            done.for_each(|(s, result)| result.push(simulator.get1(port, s)));
+        }
+    }
+    results
 }

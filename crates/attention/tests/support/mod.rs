@@ -7,14 +7,15 @@ pub mod lint;
 mod points;
 mod tensors;
 
-pub use points::{Point, pairwise, product};
+pub use points::{KERNELS, Point, pairwise, product};
 pub use tensors::*;
 
 use attention::EngineSpec;
 use attention::config::platform;
-use attention::kernel::{Fa2, Fa2ExpMul, Kernel, Quantize};
+use attention::kernel::{Fa2, Fa2ExpMul, FlashDLse, Kernel, Quantize};
 use attention::simulate::{Block, KeyRow, Query};
 use hdl::Timing;
+use numerics::lse::LSE_PRESETS;
 use numerics::stratified::Rng;
 use numerics::{DotSpec, Format, Policy, catalog};
 use std::sync::Arc;
@@ -32,6 +33,8 @@ pub enum Choice {
     Fa2,
     /// `fa2-expmul`
     ExpMul(Quantize, u32),
+    /// `flash-d-lse` with a preset and a skip threshold.
+    Lse(usize, u32),
 }
 
 /// The published baseline.
@@ -49,6 +52,9 @@ impl Choice {
             Choice::ExpMul(quantize, fraction_bits) => {
                 Arc::new(Fa2ExpMul { quantize, fraction_bits, recip_segments: 16 })
             }
+            Choice::Lse(preset, skip_threshold) => {
+                Arc::new(FlashDLse { spec: LSE_PRESETS[preset].1, skip_threshold })
+            }
         }
     }
 }
@@ -56,13 +62,14 @@ impl Choice {
 /// An engine with bf16 state and q, k, v in `input`.
 pub fn engine(options: &Choice, input: Format, head_dim: u32, lanes: u32, interleave: u32) -> EngineSpec {
     let bf16 = catalog::BF16;
+    let score = if matches!(options, Choice::Lse(..)) { Format::new(8, 15).unwrap() } else { bf16 };
     EngineSpec {
         name: "engine".into(),
         kernel: options.build(),
         head_dim,
         lanes,
         interleave,
-        dot: DotSpec::new(input, bf16),
+        dot: DotSpec::new(input, score),
         value: input,
         accumulator: bf16,
         output: bf16,

@@ -8,11 +8,13 @@ use hdl::{Design, Reset, Timing};
 use numerics::Format;
 use numerics::catalog::{BF16, E4M3};
 
-pub const KERNELS: [(&str, Choice); 4] = [
+pub const KERNELS: [(&str, Choice); 6] = [
     ("fa2", FA2),
     ("fa2-expmul each", expmul(Quantize::Each, 0)),
     ("fa2-expmul score-first", expmul(Quantize::ScoreFirst, 0)),
     ("fa2-expmul score-first f2", expmul(Quantize::ScoreFirst, 2)),
+    ("flash-d-lse mid", Choice::Lse(6, 0)),
+    ("flash-d-lse shift3, skip 13", Choice::Lse(2, 13)),
 ];
 pub const HEAD_DIMS: [u32; 4] = [4, 16, 33, 64];
 pub const LANES: [u32; 2] = [1, 3];
@@ -30,7 +32,7 @@ pub struct Point {
     pub input: usize,
 }
 
-/// Sixteen points in which every two values of two different properties meet.
+/// Four points of each kernel in which every two values of two different properties meet.
 pub fn pairwise() -> Vec<Point> {
     let point = |kernel: usize, dim: usize| Point {
         kernel,
@@ -45,13 +47,13 @@ pub fn pairwise() -> Vec<Point> {
 /// All points.
 pub fn product() -> Vec<Point> {
     let point = |n: usize| Point {
-        kernel: n & 3,
-        dim: n >> 2 & 3,
-        lanes: n >> 4 & 1,
-        timed: n >> 5 & 1 == 1,
-        input: n >> 6 & 1,
+        dim: n & 3,
+        lanes: n >> 2 & 1,
+        timed: n >> 3 & 1 == 1,
+        input: n >> 4 & 1,
+        kernel: n >> 5,
     };
-    (0..128).map(point).collect()
+    (0..32 * KERNELS.len()).map(point).collect()
 }
 
 impl Point {

@@ -1,0 +1,127 @@
+//! Parts that kernels use and that are no units of their own, against their references: the dot product with a run-time
+//! scale, the levels and scores of ExpMul, mixed formats, subtraction.
+
+mod support;
+
+use arith::operator::Case;
+use arith::{ExpMul, FpAdd, FpMul, FusedDot};
+use hdl::{Design, ModuleBuilder, Reset, Signal, Timing, Type, elaborate};
+use numerics::catalog::{BF16, E4M3, FP32};
+use numerics::stratified::Stratified;
+use numerics::{DotSpec, ExpMulSpec, Format, Policy, dot, scalar};
+use support::{STIMULI, simulate, timing};
+
+fn clocks() -> [Option<Timing>; 3] {
+    [None, Some(timing(200.0)), Some(timing(550.0))]
+}
+
+/// A design of one output `y` at every clock, against expected results.
+fn check(
+    cases: &[Case],
+    expected: impl Fn(&Case) -> u64,
+    inputs: &[(&str, Type)],
+    build: impl for<'b> Fn(&'b ModuleBuilder, &[Signal<'b>]) -> Signal<'b>,
+) {
+    let expected: Vec<u64> = cases.iter().map(expected).collect();
+    for clock in clocks() {
+        let top = |b: &ModuleBuilder| {
+            let x: Vec<Signal<'_>> = inputs.iter().map(|&(name, ty)| b.input(name, ty)).collect();
+            b.output("y", build(b, &x));
+        };
+        let design: Design = elaborate("part", "one part", clock, Reset::default(), top).unwrap();
+        for ((case, expected), found) in cases.iter().zip(&expected).zip(simulate(&design, cases)) {
+            assert!(found == [*expected], "{case:x?}: expected {expected:x}, found {found:x?}");
+        }
+    }
+}
+
+fn float(format: Format) -> Type {
+    Type::unsigned(format.width())
+}
+
+/// Every finite pattern.
+fn all(format: Format) -> impl Iterator<Item = u64> {
+    (0..1u64 << format.width()).filter(move |&x| format.is_finite(x))
+}
+
+#[test]
+fn dot_with_a_scale() {
+    let policy = Policy::default();
+    let plain = DotSpec::new(BF16, BF16);
+    let specs = [
+        plain.with_scale(BF16),
+        DotSpec::new(E4M3, BF16).with_scale(BF16),
+        DotSpec::new(E4M3, FP32).with_scale(E4M3).with_align_bits(30),
+        plain.with_scale(FP32).with_align_bits(16),
+    ];
+    for (spec, length) in specs.into_iter().zip([5, 8, 33, 1]) {
+        let format = spec.scale.unwrap();
+        let (mut vectors, mut scales) = (Stratified::new(spec.operand, 1), Stratified::new(format, 2));
+        let scales: Vec<u64> = (0..STIMULI).map(|_| scales.value()).collect();
+        let case = |n: usize| {
+            let (a, b) = vectors.vectors(length);
+            vec![a, b, vec![scales[n % STIMULI]]] // a scale stays while anything is in flight
+        };
+        let cases: Vec<Case> = (0..20_000).map(case).collect();
+        let row = float(spec.operand).times(length as u32);
+        let unit = FusedDot { spec, length: length as u32, policy };
+        let expected = |c: &Case| dot::dot(&spec, &policy, &c[0], &c[1], Some(c[2][0]));
+        let inputs = [("a", row), ("b", row), ("scale", float(format))];
+        check(&cases, expected, &inputs, |b, x| unit.call(b, "dot", x[0], x[1], Some(b.stable(x[2]))));
+    }
+}
+
+#[test]
+fn exp_mul_scores_of_every_bf16() {
+    let cases: Vec<Case> = all(BF16).map(|x| vec![vec![x]]).collect();
+    for frac_bits in [0, 1, 2, 5, 8] {
+        let spec = ExpMulSpec::new(BF16, BF16, BF16, frac_bits);
+        let unit = ExpMul { spec, policy: Policy::default() };
+        let mask = u64::MAX >> (64 - spec.score_bits());
+        let input = [("s", float(BF16))];
+        let score = |c: &Case| spec.quantize_score(c[0][0]) as u64 & mask;
+        check(&cases, score, &input, |b, x| unit.quantize_score(b, "score", x[0]));
+        let level = |c: &Case| u64::from(spec.quantize(c[0][0]));
+        check(&cases, level, &input, |b, x| unit.quantize(b, "level", x[0]));
+    }
+}
+
+/// Every level on operands of every kind, levels beyond the flushing one included.
+#[test]
+fn exp_mul_products_at_every_level() {
+    for (value, result, frac_bits) in [(BF16, BF16, 0), (BF16, BF16, 2), (E4M3, BF16, 5), (BF16, E4M3, 1)] {
+        let spec = ExpMulSpec::new(value, BF16, result, frac_bits);
+        let unit = ExpMul { spec, policy: Policy::default() };
+        let mut values = Stratified::new(value, 3);
+        let cases: Vec<Case> =
+            (0..40_000).map(|n| vec![vec![values.value()], vec![n % (spec.most() + 1)]]).collect();
+        let expected = |c: &Case| spec.apply(&unit.policy, c[0][0], c[1][0] as u32);
+        let inputs = [("v", float(value)), ("level", unit.level_type())];
+        check(&cases, expected, &inputs, |b, x| unit.apply(b, "apply", x[0], x[1]));
+    }
+}
+
+#[test]
+fn products_of_two_formats() {
+    let policy = Policy::default();
+    for (fa, fb, result) in [(BF16, E4M3, BF16), (E4M3, BF16, E4M3), (FP32, BF16, BF16), (E4M3, E4M3, FP32)] {
+        let (mut a, mut b) = (Stratified::new(fa, 4), Stratified::new(fb, 5));
+        let cases: Vec<Case> = (0..40_000).map(|_| vec![vec![a.value()], vec![b.value()]]).collect();
+        let unit = FpMul { a: fa, b: fb, result, policy };
+        let expected = |c: &Case| scalar::mul(fa, fb, result, &policy, c[0][0], c[1][0]);
+        check(&cases, expected, &[("a", float(fa)), ("b", float(fb))], |b, x| {
+            unit.call(b, "mul", x[0], x[1])
+        });
+    }
+}
+
+#[test]
+fn differences() {
+    let (format, policy) = (E4M3, Policy::default());
+    let cases: Vec<Case> =
+        all(format).flat_map(|a| all(format).map(move |b| vec![vec![a], vec![b]])).collect();
+    let unit = FpAdd { format, policy };
+    let expected = |c: &Case| scalar::sub(format, &policy, c[0][0], c[1][0]);
+    let inputs = [("a", float(format)), ("b", float(format))];
+    check(&cases, expected, &inputs, |b, x| unit.call_sub(b, "sub", x[0], x[1]));
+}
