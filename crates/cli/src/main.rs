@@ -5,7 +5,7 @@
 //! | module | |
 //! |---|---|
 //! | [`source`] | the configuration named on the command line, with its overrides |
-//! | [`target`] | the design elaborated from it, engine or [`unit`] |
+//! | [`target`] | the design elaborated from it, engine or [unit](mod@unit) |
 //! | [`packing`] | a workload cut into blocks and jobs; [`stimuli`]: vectors and random blocks |
 //! | [`waves`] | waveforms |
 //! | [`engines`] | the ways of running a design |

@@ -103,18 +103,10 @@ fn replay(program: &Program, trace: &Trace, stimuli: usize, cycles: u32) -> Resu
 
 /// Verilator and Icarus, as far as they are installed.
 fn external(target: &Target, trace: &Trace, seconds: f64, report: &mut Report) -> Result<()> {
-    let builders: [(&str, Option<String>, &dyn Fn() -> Result<sim::Built, EngineError>); 2] = [
-        ("verilator -O3, 1 thread", Tool::VERILATOR.unavailable(), &|| {
-            Verilator { optimise: true, ..Verilator::default() }.build(&target.design)
-        }),
-        ("icarus", Tool::IVERILOG.unavailable().or_else(|| Tool::VVP.unavailable()), &|| {
-            Icarus.build(&target.design)
-        }),
-    ];
-    for (engine, unavailable, build) in builders {
+    let mut measure = |engine: &str, unavailable: Option<String>, build: &dyn Fn() -> Build| -> Result<()> {
         if let Some(why) = unavailable {
             report.skipped.push(why);
-            continue;
+            return Ok(());
         }
         let _progress = Progress::spinner(engine);
         let built = build()?;
@@ -123,9 +115,16 @@ fn external(target: &Target, trace: &Trace, seconds: f64, report: &mut Report) -
             build_seconds: built.build_time.as_secs_f64(),
             cycles_per_second: rate(seconds, |cycles| built.bench(trace, cycles))?,
         });
-    }
-    Ok(())
+        Ok(())
+    };
+    let verilator = Verilator { optimise: true, ..Verilator::default() };
+    measure("verilator -O3, 1 thread", Tool::VERILATOR.unavailable(), &|| verilator.build(&target.design))?;
+    let no_icarus = Tool::IVERILOG.unavailable().or_else(|| Tool::VVP.unavailable());
+    measure("icarus", no_icarus, &|| Icarus.build(&target.design))
 }
+
+/// A compiled simulation, or why there is none.
+type Build = Result<sim::Built, EngineError>;
 
 /// Cycles per second: a short run tells how long the measured one must be.
 fn rate(seconds: f64, time: impl Fn(u32) -> Result<Duration, EngineError>) -> Result<f64, EngineError> {

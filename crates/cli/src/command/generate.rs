@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 pub struct Args {
     #[command(flatten)]
     config: ConfigArgs,
-    /// Folder to write; out/<name> if left out
+    /// Folder to write; out/NAME if left out
     #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
     /// Write into a folder that was not made by flashrtl; only files of the same name are replaced

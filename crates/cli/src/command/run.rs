@@ -25,7 +25,7 @@ pub struct Args {
     config: ConfigArgs,
     #[command(flatten)]
     workload: WorkloadArgs,
-    /// Folder to write; out/<name> if left out
+    /// Folder to write; out/NAME if left out
     #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
     /// Write into a folder that was not made by flashrtl; only files of the same name are replaced

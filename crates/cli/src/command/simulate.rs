@@ -51,7 +51,7 @@ pub struct Args {
 /// The tensors to run.
 #[derive(clap::Args)]
 pub struct WorkloadArgs {
-    /// Tensors q, k, v [heads, rows, head_dim] and optionally n [heads], an .npz or .safetensors file
+    /// Tensors q, k, v (heads x rows x head_dim) and optionally n (heads), an .npz or .safetensors file
     #[arg(long, value_name = "FILE", conflicts_with_all = ["q", "k", "v", "n"])]
     data: Option<PathBuf>,
     /// Queries in a .npy file; with --k and --v
