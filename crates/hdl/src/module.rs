@@ -374,39 +374,12 @@ impl Op {
 
     /// Nodes whose value in this cycle the operation depends on, in order.
     pub fn operands(&self) -> Vec<NodeId> {
-        use Op::*;
-        match self {
-            Const(_) | Input(_) | RegQ(_) | MemRead(_) | InstOut(..) | Wire(None) => vec![],
-            Wire(Some(a))
-            | Not(a)
-            | Neg(a)
-            | Sum(a)
-            | Slice(a, _)
-            | Resize(a)
-            | Table(a, _)
-            | Lzc(a)
-            | ReduceOr(a)
-            | ReduceAnd(a)
-            | ReduceXor(a)
-            | Elements(a, _)
-            | Broadcast(a)
-            | Regroup(a)
-            | FileRead(_, a) => vec![*a],
-            And(a, b)
-            | Or(a, b)
-            | Xor(a, b)
-            | Add(a, b)
-            | Sub(a, b)
-            | Mul(a, b)
-            | Eq(a, b)
-            | Ne(a, b)
-            | Lt(a, b)
-            | Le(a, b)
-            | Shl(a, b)
-            | Shr(a, b) => vec![*a, *b],
-            Mux(s, t, f) => vec![*s, *t, *f],
-            Concat(v) | Bundle(v) => v.clone(),
-        }
+        let mut operands = vec![];
+        self.clone().map_operands(|id| {
+            operands.push(id);
+            id
+        });
+        operands
     }
 
     /// Replaces every operand.
