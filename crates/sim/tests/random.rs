@@ -398,3 +398,13 @@ fn agrees_over_many_cycles() {
         check(&random_design(seed, 15), seed, 3, 150, Observe::Ports);
     }
 }
+
+/// For a night: `cargo test --release -p flashrtl-sim --test random -- --ignored`.
+#[test]
+#[ignore = "takes minutes"]
+fn agrees_on_many_designs() {
+    for seed in 1000..1300 {
+        let size = 3 + seed as usize % 40;
+        check(&random_design(seed, size), seed, 1 + seed as usize % 17, 6, Observe::Ports);
+    }
+}
