@@ -29,6 +29,8 @@ impl Verilator {
             command.args(["--binary", "--timing", "-Wno-fatal", "--x-initial", "unique", "-O3"]);
             let jobs = std::thread::available_parallelism().map_or(1, |n| n.get());
             command.args(["-j", &jobs.to_string(), "--Mdir", "obj", "-o", "sim", "--top-module", top]);
+            // One function with all the logic of a large design would take the C++ compiler minutes by itself.
+            command.args(["--output-split", "20000", "--output-split-cfuncs", "2000"]);
             let fast = if self.optimise { "-O3 -march=native" } else { "-O1" };
             command.args(["-MAKEFLAGS", &format!("OPT_FAST='{fast}'")]).args(files);
             command
