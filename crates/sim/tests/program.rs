@@ -108,6 +108,15 @@ fn a_clone_goes_its_own_way() {
 }
 
 #[test]
+fn programs_and_simulators_go_to_other_threads() {
+    fn sendable<T: Send>() {}
+    fn shareable<T: Sync>() {}
+    sendable::<sim::Simulator>();
+    sendable::<Program>();
+    shareable::<Program>();
+}
+
+#[test]
 fn errors_name_the_port() {
     let program = Program::compile(&design()).unwrap();
     let error = program.input("y").unwrap_err().to_string();

@@ -26,6 +26,7 @@
 //! assert_eq!((sim.get1(q, 0), sim.get1(q, 1)), (6, 10));
 //! ```
 
+mod elementwise;
 mod engine;
 mod exec;
 mod flatten;
@@ -33,12 +34,17 @@ mod fold;
 mod fuse;
 mod kernels;
 mod layout;
+mod moves;
 mod net;
+mod operands;
 mod operation;
 mod plan;
+mod planner;
 mod signals;
 mod simplify;
 mod simulator;
+mod sums;
+mod updates;
 mod value;
 
 pub use engine::ProgramEngine;
@@ -137,7 +143,7 @@ impl Program {
             signals.push(signal);
         }
         flattener.close()?;
-        let mut plan = plan::plan(flattener.graph, observed);
+        let mut plan = planner::plan(flattener.graph, observed);
         plan.widths = widths;
         let inner = Inner { plan, name: top.name.clone(), inputs, outputs, signals };
         Ok(Program { inner: Arc::new(inner) })
