@@ -1,7 +1,7 @@
 //! ExpMul: v·e^x for x ≤ 0 without a multiplier, by subtracting a quantised power of two from v's exponent.
 //!
-//! Source: ExpMul (arXiv 2505.14314). The quantisation of x is shared by all elements of a vector ([`Quantize`]); each
-//! element needs only [`Apply`]. Widths and tables are those of [`numerics::expmul::ExpMulSpec`].
+//! Source: ExpMul (arXiv 2505.14314). The quantisation of x is shared by all elements of a vector ([`ExpMul::quantize`]); each
+//! element needs only [`ExpMul::apply`]. Widths and tables are those of [`numerics::expmul::ExpMulSpec`].
 //!
 //! ```text
 //! |X| = x in fixed point;  L = |X| + |X|/2 - |X|/16, rounded      23/16 ~ log2(e)

@@ -12,7 +12,7 @@ use support::{Unit, timing, units, variants};
 
 /// Cases of each unit in Verilator.
 const MANY: usize = 100_000;
-/// Cases of each unit of e4m3 everywhere: all pairs of operands and the directed ones.
+/// Cases of each unit of e4m3 with no vectors for operands: all pairs and the directed ones.
 const PAIRS: usize = 75_000;
 /// Cases of each unit in the interpreted engines.
 const SOME: usize = 10_000;
@@ -58,9 +58,9 @@ impl Bench {
         let mut trace = Trace { cycles, ..Trace::new(&self.design, Direction::Input) };
         let mut ports = trace.ports.iter_mut();
         for (unit, cases) in self.units.iter().zip(&self.cases) {
-            for port in 0..unit.operator.inputs(&unit.params).len() {
-                let values = &mut ports.next().unwrap().values;
-                (0..cycles).for_each(|cycle| values.extend(&cases[cycle.min(self.count - 1)][port]));
+            let inputs = unit.operator.inputs(&unit.params).len();
+            for (input, port) in (0..inputs).zip(ports.by_ref()) {
+                (0..cycles).for_each(|cycle| port.values.extend(&cases[cycle.min(self.count - 1)][input]));
             }
         }
         trace
@@ -119,7 +119,8 @@ fn units_in_icarus() {
 
 #[test]
 fn e4m3_units_in_icarus() {
-    Bench::new(units(E4M3), None, PAIRS).run(&Icarus);
+    let all: Vec<Unit> = units(E4M3).into_iter().filter(Unit::is_exhaustive).collect();
+    Bench::new(all, None, PAIRS).run(&Icarus);
 }
 
 #[test]

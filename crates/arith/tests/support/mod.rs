@@ -33,11 +33,16 @@ impl Unit {
         self.operator.inputs(&self.params).iter().map(|(_, ty)| ty.bits()).sum()
     }
 
+    /// Its operands are few enough to try them all.
+    pub fn is_exhaustive(&self) -> bool {
+        self.input_bits() <= 16
+    }
+
     /// All cases of the unit if its inputs have at most 16 bits, else its directed cases and then random ones, in both
     /// cases without infinities and NaN; at least `count`.
     pub fn cases(&self, count: usize, seed: u64) -> Vec<Case> {
         let mut cases = self.operator.directed(&self.params);
-        if self.input_bits() <= 16 {
+        if self.is_exhaustive() {
             cases.extend(self.exhaustive());
         }
         cases

@@ -104,7 +104,7 @@ fn row(spec: &EngineSpec, rng: &mut Rng, spread: f64) -> Vec<u64> {
     let sign = 1 << (format.width() - 1);
     let element = |rng: &mut Rng| match rng.below(16) {
         0 => rng.below(2) * sign,
-        1 => rng.below(2) * sign | rng.below(1 << format.man_bits),
+        1 => (rng.below(2) * sign) | rng.below(1 << format.man_bits),
         _ => {
             let normal = (0..6).map(|_| rng.unit()).sum::<f64>() - 3.0;
             format.encode(normal * spread, &spec.policy)
