@@ -43,6 +43,7 @@ mod planner;
 mod signals;
 mod simplify;
 mod simulator;
+mod storage;
 mod sums;
 mod updates;
 mod value;

@@ -3,17 +3,13 @@
 use super::exec::{Memory, Ptr, VectorUnit};
 use super::fold::{lane_value, pattern};
 use super::layout::Code;
-use super::net::{Form, Lanes, NetId, NetOp};
+use super::net::{Lanes, Net, NetId, NetOp};
+use super::storage::Storage;
 use super::value::part_form;
 use super::{InPort, OutPort, Program, Signal};
 use hdl::Type;
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use std::sync::Arc;
-
-/// Storage aligned for the widest vectors.
-#[derive(Clone, Copy)]
-#[repr(C, align(64))]
-struct Line([u64; 8]);
 
 /// A running design: a number of independent stimuli with their inputs, state and outputs.
 ///
@@ -26,7 +22,7 @@ pub struct Simulator {
     program: Program,
     code: Arc<Code>,
     unit: VectorUnit,
-    arena: Vec<Line>,
+    arena: Storage,
     /// Byte position of the arena (0) and of every window.
     bases: Vec<usize>,
     /// The positions at which observed values are read: those before the last clock edge.
@@ -35,14 +31,13 @@ pub struct Simulator {
 
 impl Simulator {
     pub(crate) fn new(program: Program, code: Code, unit: VectorUnit) -> Simulator {
-        let lines = code.bytes.div_ceil(size_of::<Line>());
         let mut bases = vec![0];
         bases.extend(code.windows.iter().map(|w| w.top()));
         let mut simulator = Simulator {
             program,
-            code: Arc::new(code),
             unit,
-            arena: vec![Line([0; 8]); lines],
+            arena: Storage::new(code.bytes),
+            code: Arc::new(code),
             view: bases.clone(),
             bases,
         };
@@ -68,16 +63,17 @@ impl Simulator {
     /// Panics if the number of words is not that of the port, or the stimulus does not exist.
     #[track_caller]
     pub fn set(&mut self, port: InPort, stimulus: usize, words: &[u64]) {
-        let program = self.program.clone();
+        let stimuli = self.stimuli();
+        let Simulator { program, code, arena, bases, .. } = self;
         let port = &program.inner.inputs[port.0];
         let each = port.ty.width.div_ceil(64) as usize;
         assert_eq!(words.len(), port.ty.count as usize * each, "words of input port `{}`", port.name);
-        assert!(stimulus < self.stimuli(), "stimulus {stimulus} of {}", self.stimuli());
+        assert!(stimulus < stimuli, "stimulus {stimulus} of {stimuli}");
         for (part, &net) in port.nets.iter().enumerate() {
-            let width = (port.ty.width - 64 * part as u32).min(64);
-            let form = part_form(port.ty, width);
+            let form = part_form(port.ty, (port.ty.width - 64 * part as u32).min(64));
+            let at = code.places[net as usize].expect("inputs are placed").at(bases);
             for (elem, word) in words.iter().skip(part).step_by(each).enumerate() {
-                self.write_lane(net, elem as u32, stimulus, lane_value(*word, form));
+                arena.set_lane(at, form.is_long(), elem * stimuli + stimulus, lane_value(*word, form));
             }
         }
     }
@@ -124,6 +120,12 @@ impl Simulator {
     fn observed(&self, index: usize, ty: Type, copy: u32, stimulus: usize, words: &mut Vec<u64>) {
         assert!(stimulus < self.stimuli(), "stimulus {stimulus} of {}", self.stimuli());
         let plan = &self.program.inner.plan;
+        if let Some((net, at)) = self.whole(index) {
+            let elements = (copy * ty.count) as usize..((copy + 1) * ty.count) as usize;
+            let lanes = elements.map(|e| self.arena.lane(at, net.long, e * self.stimuli() + stimulus));
+            words.extend(lanes.map(|lane| pattern(lane_value(lane, net.form), ty.width)));
+            return;
+        }
         for elem in copy * ty.count..(copy + 1) * ty.count {
             let first = words.len();
             words.resize(first + ty.width.div_ceil(64) as usize, 0);
@@ -140,6 +142,13 @@ impl Simulator {
         }
     }
 
+    /// The net that holds all of an observed signal, if one does, and where it is.
+    fn whole(&self, index: usize) -> Option<(&Net, usize)> {
+        let plan = &self.program.inner.plan;
+        let [Lanes::Whole(net)] = plan.observed[index][..] else { return None };
+        Some((plan.graph.net(net), self.code.places[net as usize]?.at(&self.view)))
+    }
+
     fn observed_lane(&self, lanes: &Lanes, elem: u32, stimulus: usize) -> u64 {
         let graph = &self.program.inner.plan.graph;
         let lane = graph.lane(lanes, elem);
@@ -148,7 +157,7 @@ impl Simulator {
             return value;
         }
         let at = self.code.places[lane.net as usize].expect("observed nets are kept").at(&self.view);
-        let value = self.lane(at, net.long, lane.elem as usize * self.stimuli() + stimulus);
+        let value = self.arena.lane(at, net.long, lane.elem as usize * self.stimuli() + stimulus);
         lane_value(value, net.form)
     }
 
@@ -179,7 +188,7 @@ impl Simulator {
     fn run(&mut self, step: bool) {
         let code = self.code.clone();
         let insts = if step { &code.step } else { &code.settle };
-        let memory = Memory { code: &code, arena: self.arena.as_mut_ptr().cast(), bases: &self.bases };
+        let memory = Memory { code: &code, arena: self.arena.as_mut_ptr(), bases: &self.bases };
         // SAFETY: the arena has the size the code was laid out for, the bases are positions of its windows, and
         // `Program::simulator_on` chose a unit this machine has.
         unsafe { self.unit.run(insts, &memory) }
@@ -190,8 +199,7 @@ impl Simulator {
         let code = self.code.clone();
         for (i, window) in code.windows.iter().enumerate() {
             if self.bases[i + 1] == window.start {
-                let (start, top) = (window.start / 8, window.top() / 8);
-                self.words_mut().copy_within(start..start + window.bytes / 8, top);
+                self.arena.copy(window.start, window.top(), window.bytes);
                 self.bases[i + 1] = window.top();
             }
         }
@@ -221,7 +229,6 @@ impl Simulator {
         }
         let code = self.code.clone();
         for &(at, lanes, form) in &code.file_lanes {
-            let Form { .. } = form;
             self.write_lanes(at, form.is_long(), lanes, |_| lane_value(random.random(), form));
         }
     }
@@ -245,48 +252,7 @@ impl Simulator {
     fn write_lanes(&mut self, at: Ptr, long: bool, lanes: usize, mut value: impl FnMut(usize) -> u64) {
         let at = at.at(&self.bases);
         for i in 0..lanes {
-            self.set_lane(at, long, i, value(i));
+            self.arena.set_lane(at, long, i, value(i));
         }
     }
-
-    fn write_lane(&mut self, net: NetId, elem: u32, stimulus: usize, value: u64) {
-        let Some(at) = self.code.places[net as usize] else { return };
-        let long = self.program.inner.plan.graph.net(net).long;
-        let at = at.at(&self.bases);
-        self.set_lane(at, long, elem as usize * self.stimuli() + stimulus, value);
-    }
-
-    fn words(&self) -> &[u64] {
-        // SAFETY: a line is eight words without padding.
-        unsafe { std::slice::from_raw_parts(self.arena.as_ptr().cast(), self.arena.len() * 8) }
-    }
-
-    fn words_mut(&mut self) -> &mut [u64] {
-        // SAFETY: a line is eight words without padding.
-        unsafe { std::slice::from_raw_parts_mut(self.arena.as_mut_ptr().cast(), self.arena.len() * 8) }
-    }
-
-    fn set_lane(&mut self, at: usize, long: bool, lane: usize, value: u64) {
-        if long {
-            self.words_mut()[at / 8 + lane] = value;
-            return;
-        }
-        let (word, half) = ((at / 4 + lane) / 2, (at / 4 + lane) % 2);
-        let shift = half_shift(half);
-        let word = &mut self.words_mut()[word];
-        *word = *word & !(0xffff_ffff << shift) | (value & 0xffff_ffff) << shift;
-    }
-
-    fn lane(&self, at: usize, long: bool, lane: usize) -> u64 {
-        if long {
-            return self.words()[at / 8 + lane];
-        }
-        let (word, half) = ((at / 4 + lane) / 2, (at / 4 + lane) % 2);
-        self.words()[word] >> half_shift(half) & 0xffff_ffff
-    }
-}
-
-/// Where the 32-bit lane of even or odd number lies in a word in memory.
-const fn half_shift(half: usize) -> usize {
-    if cfg!(target_endian = "little") { 32 * half } else { 32 * (1 - half) }
 }
