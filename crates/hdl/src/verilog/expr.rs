@@ -59,7 +59,7 @@ impl Expr {
     }
 
     fn unary(op: &'static str, operand: &Expr) -> Expr {
-        let text = format!("{op}{}", operand.inside(op));
+        let text = format!("{op}{}", operand.inside("unary"));
         if op == "~" { Expr { text, kind: Kind::Not } } else { Expr::operator("unary", text) }
     }
 

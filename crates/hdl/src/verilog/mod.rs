@@ -16,6 +16,7 @@
 //! ```
 
 mod expr;
+mod fold;
 mod function;
 mod layout;
 mod module;

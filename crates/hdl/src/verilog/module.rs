@@ -144,7 +144,7 @@ impl<'d> Writer<'d> {
             let node = self.module.node(port.node);
             let fits = node.name.as_ref().is_none_or(|name| *name == port.name);
             let own = self.plan.whole(port.node).piece.base == port.node;
-            if fits && own && !is_source(&node.op) {
+            if fits && own && !is_source(&node.op) && !self.plan.is_constant(port.node) {
                 self.outputs[port.node.index()].get_or_insert(identifier(&port.name));
             }
         }
@@ -183,8 +183,9 @@ impl<'d> Writer<'d> {
     /// Whether a node can be read at this point of the text.
     fn is_ready(&self, id: NodeId) -> bool {
         let base = self.plan.whole(id).piece.base;
-        let constant = matches!(self.module.node(base).op, Op::Const(_));
-        constant || self.nets[base.index()].is_some() || self.inline[base.index()].is_some()
+        self.plan.is_constant(base)
+            || self.nets[base.index()].is_some()
+            || self.inline[base.index()].is_some()
     }
 
     fn reference(&mut self, read: Read) -> Expr {
@@ -279,7 +280,7 @@ impl<'d> Writer<'d> {
     /// The node is an expression that somebody reads as it is.
     fn is_written(&self, id: NodeId) -> bool {
         let op = &self.module.node(id).op;
-        let expression = !is_source(op) && !matches!(op, Op::Wire(_));
+        let expression = !is_source(op) && !matches!(op, Op::Wire(_)) && !self.plan.is_constant(id);
         expression && self.plan.uses(id) > 0 && self.plan.whole(id).piece.base == id
     }
 
@@ -336,8 +337,6 @@ impl<'d> Writer<'d> {
         let reads = self.plan.reads(id);
         let operands: Vec<Operand> = reads.into_iter().map(|r| (r, self.reference(r))).collect();
         match &node.op {
-            op if self.plan.decided(op).is_some() => literal(&[self.plan.decided(op) == Some(true)]),
-            Op::Table(_, rows) if operands.is_empty() => super::function::pattern(rows[0], node.ty.width),
             Op::Table(index, rows) => {
                 let hint =
                     node.name.as_ref().map_or(format!("table_{}", id.0), |name| format!("{name}_table"));

@@ -1,8 +1,9 @@
 //! What a module's text needs to know before it is written: which nodes are mere views of others, how often each is
 //! read, how many of its low bits anybody wants, and which must therefore be declared.
 
+use super::fold::{Known, fold};
 use crate::module::*;
-use crate::ty::{Type, index_width};
+use crate::ty::{MAX_ARITH_WIDTH, Type, index_width};
 
 /// Bits `lo .. lo + width` of a node that is written out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,6 +35,8 @@ pub(super) struct Plan<'m> {
     pieces: Vec<Piece>,
     /// For scalars: the narrowest piece that, read with this signedness, has the node's value.
     values: Vec<(Piece, bool)>,
+    /// For scalars of at most 64 bits: the pattern, where it is the same in every cycle.
+    known: Vec<Option<u64>>,
     uses: Vec<u32>,
     widths: Vec<u32>,
     declared: Vec<bool>,
@@ -46,6 +49,7 @@ impl<'m> Plan<'m> {
             module,
             pieces: Vec::with_capacity(n),
             values: Vec::with_capacity(n),
+            known: Vec::with_capacity(n),
             uses: vec![0; n],
             widths: vec![0; n],
             declared: vec![false; n],
@@ -56,6 +60,8 @@ impl<'m> Plan<'m> {
             plan.pieces.push(piece);
             let value = plan.find_value(id);
             plan.values.push(value);
+            let known = plan.find_known(id);
+            plan.known.push(known);
         }
         plan.count_reads();
         plan
@@ -102,13 +108,17 @@ impl<'m> Plan<'m> {
             _ => None,
         };
         let piece = view.map(|(a, lo)| self.narrow(self.pieces[a.index()], lo, width));
-        piece.filter(|p| node.name.is_none() || self.is_constant(*p)).unwrap_or(self.itself(id))
+        piece.filter(|p| node.name.is_none() || self.is_constant(p.base)).unwrap_or(self.itself(id))
     }
 
     /// The bits of a read of a constant, from the low end.
     pub(super) fn constant(&self, read: Read) -> Option<Vec<bool>> {
-        let node = self.module.node(read.piece.base);
-        let Op::Const(pattern) = node.op else { return None };
+        let base = read.piece.base;
+        let node = self.module.node(base);
+        let pattern = match node.op {
+            Op::Const(pattern) => pattern,
+            _ => self.known.get(base.index()).copied().flatten()?,
+        };
         let bit = |i: u32| i % node.ty.width < 64 && pattern >> (i % node.ty.width) & 1 == 1;
         let mut bits: Vec<bool> = (read.piece.lo..read.piece.lo + read.piece.width).map(bit).collect();
         let sign = read.signed && *bits.last().expect("a width of at least 1");
@@ -116,8 +126,32 @@ impl<'m> Plan<'m> {
         Some(bits)
     }
 
-    fn is_constant(&self, piece: Piece) -> bool {
-        matches!(self.module.node(piece.base).op, Op::Const(_))
+    /// Whether the node is a literal wherever it is read.
+    pub(super) fn is_constant(&self, id: NodeId) -> bool {
+        matches!(self.module.node(id).op, Op::Const(_))
+            || self.known.get(id.index()).is_some_and(Option::is_some)
+    }
+
+    fn find_known(&self, id: NodeId) -> Option<u64> {
+        let node = self.module.node(id);
+        if !node.ty.is_scalar() || node.ty.width > MAX_ARITH_WIDTH {
+            return None;
+        }
+        let mask = u64::MAX >> (64 - node.ty.width);
+        let value = |piece: Piece| {
+            let bits = self.constant(Read::bits(piece))?;
+            (bits.len() <= 64).then(|| bits.iter().rev().fold(0, |v, &b| v << 1 | u64::from(b)))
+        };
+        let operand = |a: NodeId| {
+            let (piece, signed) = self.values[a.index()];
+            let scalar = self.ty(a).is_scalar() && piece.width <= MAX_ARITH_WIDTH;
+            scalar.then(|| Known::new(piece.width, signed, value(piece)))
+        };
+        let same = |a: NodeId, b: NodeId| self.values[a.index()] == self.values[b.index()];
+        let piece = self.pieces[id.index()];
+        let is_view = piece.base != id || matches!(node.op, Op::Const(_));
+        let folded = || fold(&node.op, node.ty, operand, same).map(|v| v as u64 & mask);
+        if is_view { value(piece) } else { folded() }
     }
 
     /// Bits `lo .. lo + width` of a piece, looking through unnamed concatenations and extensions.
@@ -166,7 +200,7 @@ impl<'m> Plan<'m> {
         let own = (self.pieces[id.index()], node.ty.signed);
         let Op::Resize(a) = node.op else { return own };
         let (piece, signed) = self.values[a.index()];
-        if node.name.is_some() && !self.is_constant(piece) {
+        if node.name.is_some() && !self.is_constant(piece.base) {
             return own;
         }
         let not_negative = !signed && piece.width < node.ty.width;
@@ -184,7 +218,7 @@ impl<'m> Plan<'m> {
         }
         let (piece, signed) = self.values[id.index()];
         let piece = Piece { width: piece.width.min(to), ..piece };
-        Read { piece, to, signed, declared: signed && to > piece.width && !self.is_constant(piece) }
+        Read { piece, to, signed, declared: signed && to > piece.width && !self.is_constant(piece.base) }
     }
 
     /// Factors in their own widths. The product's width extends them where they stand, which must not happen within an
@@ -193,27 +227,12 @@ impl<'m> Plan<'m> {
         let factor = |id: NodeId| self.read_to(id, width.min(self.values[id.index()].0.width));
         let reads = [factor(a), factor(b)];
         let unsigned = reads.iter().all(|r| !r.signed);
-        reads.into_iter().map(|r| Read { declared: r.declared || unsigned, ..r }).collect()
-    }
-
-    /// The outcome of a comparison with the least or the greatest literal, which linters report, if it is certain.
-    pub(super) fn decided(&self, op: &Op) -> Option<bool> {
-        let (Op::Lt(a, b) | Op::Le(a, b)) = *op else { return None };
-        let reads = self.read_compared(a, b);
-        let signed = reads.iter().any(|r| r.signed);
-        let limit = |read: &Read, greatest: bool| {
-            let Op::Const(value) = self.module.node(read.piece.base).op else { return false };
-            let top = read.to - 1;
-            let sign = read.signed && value >> (read.piece.lo + read.piece.width - 1) & 1 == 1;
-            let bit =
-                |i: u32| if i < read.piece.width { value >> (read.piece.lo + i) & 1 == 1 } else { sign };
-            (0..=top).all(|i| bit(i) == (greatest ^ (signed && i == top)))
+        let adapted = |r: Read| match unsigned {
+            true => Read { declared: true, ..r },
+            // In as many bits as the product the sign makes no difference, and a zero before them would be too much.
+            false => Read { signed: r.signed || r.to == width, ..r },
         };
-        match op {
-            Op::Lt(..) if limit(&reads[1], false) || limit(&reads[0], true) => Some(false),
-            Op::Le(..) if limit(&reads[0], false) || limit(&reads[1], true) => Some(true),
-            _ => None,
-        }
+        reads.into_iter().map(adapted).collect()
     }
 
     /// Both operands at the width, and with the signedness, in which they compare as values.
@@ -231,6 +250,7 @@ impl<'m> Plan<'m> {
         let width = self.widths[id.index()];
         let whole = |a: NodeId| self.whole(a);
         match &node.op {
+            _ if self.is_constant(id) => vec![],
             Op::Const(_) | Op::Input(_) | Op::RegQ(_) | Op::MemRead(_) | Op::InstOut(..) | Op::Wire(_) => {
                 vec![]
             }
@@ -240,7 +260,6 @@ impl<'m> Plan<'m> {
             }
             Op::Mul(a, b) => self.read_factors(*a, *b, width),
             Op::Sum(a) => self.read_elements(*a, width),
-            Op::Lt(..) | Op::Le(..) if self.decided(&node.op).is_some() => vec![],
             Op::Eq(a, b) | Op::Ne(a, b) | Op::Lt(a, b) | Op::Le(a, b) => self.read_compared(*a, *b),
             Op::Shl(a, n) => vec![self.read_to(*a, width), self.shift_amount(*n)],
             Op::Shr(a, n) => vec![self.read_to(*a, width), self.shift_amount(*n)],
@@ -255,7 +274,6 @@ impl<'m> Plan<'m> {
             }
             Op::Bundle(parts) => self.read_parts(parts.iter(), width),
             Op::Broadcast(a) => vec![whole(*a)],
-            Op::Table(_, rows) if rows.iter().all(|r| *r == rows[0]) => vec![],
             Op::Table(a, _) | Op::Lzc(a) => vec![whole(*a)],
             Op::ReduceOr(a) | Op::ReduceAnd(a) | Op::ReduceXor(a) => vec![whole(*a)],
             Op::FileRead(f, a) => vec![self.address(*a, self.module.files[f.index()].depth)],
@@ -286,7 +304,7 @@ impl<'m> Plan<'m> {
         let element = |i: u32| {
             let width = ty.width.min(to);
             let piece = self.narrow(self.pieces[a.index()], i * ty.width, width);
-            let declared = ty.signed && to > width && !self.is_constant(piece);
+            let declared = ty.signed && to > width && !self.is_constant(piece.base);
             Read { piece, to, signed: ty.signed, declared }
         };
         (0..ty.count).map(element).collect()
