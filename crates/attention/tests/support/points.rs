@@ -4,7 +4,7 @@ use super::Choice;
 use super::{FA2, engine, expmul, timing};
 use attention::EngineSpec;
 use attention::kernel::Quantize;
-use hdl::{Design, Reset, Timing};
+use hdl::{Design, Reset, ResetKind, Timing};
 use numerics::Format;
 use numerics::catalog::{BF16, E4M3};
 
@@ -68,6 +68,12 @@ impl Point {
         (self.kernel ^ self.kernel >> 1 ^ self.dim ^ self.dim >> 1) & 1 == 1
     }
 
+    /// All reset styles occur among the points of a kernel.
+    fn reset(&self) -> Reset {
+        let n = self.kernel + self.dim;
+        Reset { kind: [ResetKind::Sync, ResetKind::Async][n & 1], active_low: n & 2 == 0 }
+    }
+
     pub fn spec(&self) -> EngineSpec {
         let slots = if self.timed { SLOTS } else { 1 };
         let options = &KERNELS[self.kernel].1;
@@ -81,12 +87,12 @@ impl Point {
 
     /// The engine, and its clock if it is pipelined: the fastest that its slots allow.
     pub fn design(&self, spec: &EngineSpec) -> (Design, Option<Timing>) {
-        let untimed = || spec.elaborate(None, Reset::default()).unwrap();
+        let untimed = || spec.elaborate(None, self.reset()).unwrap();
         if !self.timed {
             return (untimed(), None);
         }
         let clocks = (4..=40).rev().map(|step| timing(25.0 * f64::from(step)));
-        let fits = |t: Timing| Some((spec.elaborate(Some(t.clone()), Reset::default()).ok()?, Some(t)));
+        let fits = |t: Timing| Some((spec.elaborate(Some(t.clone()), self.reset()).ok()?, Some(t)));
         clocks
             .filter_map(fits)
             .next()
