@@ -79,7 +79,8 @@ impl Kernel for Fa2 {
         let weight = step.update.mux(weight, m.zero(weight.ty())).named("weight_or_zero");
         let update = MulAdd { format: spec.accumulator, policy, interleave: spec.interleave };
         let sum = update.feedback(m, "l", [step.slot, step.fresh, step.update], correction, weight);
-        let name = format!("fa2_element_{}_i{}", spec.accumulator.name(), spec.interleave);
+        let name =
+            format!("fa2_element_{}_i{}{}", spec.accumulator.name(), spec.interleave, policy_suffix(&policy));
         let kind = Kind { name: &name, doc: "o = o * correction + v * weight for the slot's query" };
         let inputs = [
             ("v", each(step.v)),

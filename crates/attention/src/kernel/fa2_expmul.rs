@@ -12,7 +12,7 @@ use super::fa2::{normalize, normalized};
 use super::{Kernel, KernelEntry, QueryModel, Step, Width, state};
 use crate::config::{ConfigError, EngineConfig, Section, segments, sum_stagnates};
 use crate::engine::EngineSpec;
-use arith::float::{clamp_amount, float_type};
+use arith::float::{clamp_amount, float_type, policy_suffix};
 use arith::{ExpMul, FpAdd};
 use hdl::{Kind, ModuleBuilder, Outputs, Signal, Type, Update, each};
 use numerics::{ExpMulSpec, scalar};
@@ -113,7 +113,12 @@ impl Kernel for Fa2ExpMul {
         let one = m.lit(spec.accumulator.one(), spec.accumulator.width());
         let extended = m.bundle(&[one, step.v]);
         let f = self.fraction_bits;
-        let name = format!("expmul_element_{}_f{f}_i{}", spec.accumulator.name(), spec.interleave);
+        let name = format!(
+            "expmul_element_{}_f{f}_i{}{}",
+            spec.accumulator.name(),
+            spec.interleave,
+            policy_suffix(&spec.policy)
+        );
         let kind = Kind { name: &name, doc: "o = o * 2^-correction + v * 2^-weight for the slot's query" };
         let inputs = [
             ("v", each(extended)),

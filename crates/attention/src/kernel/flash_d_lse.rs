@@ -206,7 +206,8 @@ impl Element {
             let larger = keeps_o.mux(o, v).named("larger");
             // Nothing to add is -0, which leaves every number as it is.
             let width = share.width();
-            let sign = (share.msb() ^ !keeps_o) | !moves;
+            let (subtracts, nothing) = ((!keeps_o).named("subtracts"), (!moves).named("nothing"));
+            let sign = (share.msb() ^ subtracts) | nothing;
             let magnitude = moves.mux(share.low(width - 1), m.zero(Type::unsigned(width - 1)));
             let addend = m.concat(&[sign, magnitude]).named("addend");
             let next = add.call(m, "add", larger, addend).named("o_next");
