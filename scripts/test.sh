@@ -10,4 +10,4 @@ cargo fmt --all --check
 cargo clippy --workspace --all-targets --locked -- -D warnings
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 export FLASHRTL_STRICT=1
-cargo test --workspace --locked
+cargo test --workspace --locked --no-fail-fast

@@ -7,31 +7,52 @@ use anyhow::{Context, Result, bail};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use tempfile::TempDir;
 
 /// Name of the file by which a folder is known to be ours, with the list of the others.
 pub const MANIFEST: &str = "manifest.json";
 
-/// The temporary folder that is being filled, to be removed on an interrupt.
-static IN_PROGRESS: Mutex<Option<PathBuf>> = Mutex::new(None);
+/// The temporary folders that are being filled, to be removed on an interrupt. Whoever changes what is on disk holds
+/// the lock meanwhile, so that an interrupt comes before the change or after it.
+static IN_PROGRESS: Mutex<Vec<TempDir>> = Mutex::new(vec![]);
+
+fn in_progress() -> MutexGuard<'static, Vec<TempDir>> {
+    IN_PROGRESS.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Makes an interrupt remove what is half-written before it ends the program.
 pub fn clean_up_on_interrupt() {
     // Without a handler an interrupt leaves the folder under its temporary name, which does no harm.
     let _ = ctrlc::set_handler(|| {
-        if let Ok(mut folder) = IN_PROGRESS.lock()
-            && let Some(folder) = folder.take()
-        {
-            let _ = fs::remove_dir_all(folder);
-        }
-        std::process::exit(130);
+        let mut folders = in_progress();
+        folders.clear();
+        std::process::exit(130); // with the lock held: nobody writes any more
     });
+}
+
+/// A temporary folder beside the place of what is written; removed when it is dropped, and on an interrupt.
+struct Temporary(PathBuf);
+
+impl Temporary {
+    fn new(parent: &Path, prefix: &str) -> std::io::Result<Temporary> {
+        let mut folders = in_progress();
+        let folder = tempfile::Builder::new().prefix(prefix).tempdir_in(parent)?;
+        let path = folder.path().to_path_buf();
+        folders.push(folder);
+        Ok(Temporary(path))
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        in_progress().retain(|folder| folder.path() != self.0);
+    }
 }
 
 /// A folder in the making.
 pub struct Staging {
-    temporary: TempDir,
+    temporary: Temporary,
     target: PathBuf,
     written: BTreeSet<PathBuf>,
 }
@@ -48,23 +69,21 @@ impl Staging {
         fs::create_dir_all(parent).with_context(cannot_write)?;
         let name = target.file_name().with_context(|| format!("{}: must name a folder", target.display()))?;
         let prefix = format!(".{}.part-", name.to_string_lossy());
-        let temporary =
-            tempfile::Builder::new().prefix(&prefix).tempdir_in(parent).with_context(cannot_write)?;
+        let temporary = Temporary::new(parent, &prefix).with_context(cannot_write)?;
         let staging = Staging { temporary, target: target.into(), written: BTreeSet::new() };
-        if let Ok(mut folder) = IN_PROGRESS.lock() {
-            *folder = Some(staging.temporary.path().into());
-        }
+        let _uninterrupted = in_progress();
         fs::create_dir(staging.new_folder()).with_context(cannot_write)?;
         Ok(staging)
     }
 
     /// Where the files are until the folder is complete.
     fn new_folder(&self) -> PathBuf {
-        self.temporary.path().join("new")
+        self.temporary.0.join("new")
     }
 
     /// Writes a file, by its path from the folder.
     pub fn write(&mut self, path: &str, contents: &str) -> Result<()> {
+        let _uninterrupted = in_progress();
         let place = self.new_folder().join(path);
         let write = || {
             fs::create_dir_all(place.parent().expect("it is in the folder"))?;
@@ -77,8 +96,9 @@ impl Staging {
 
     /// Puts the complete folder in the target's place.
     pub fn commit(self) -> Result<()> {
+        let _uninterrupted = in_progress();
         let failed = || format!("{}: cannot replace it", self.target.display());
-        let old = self.temporary.path().join("old");
+        let old = self.temporary.0.join("old");
         let ours = manifest_files(&self.target).unwrap_or_default();
         if self.target.exists() {
             fs::rename(&self.target, &old).with_context(failed)?;
@@ -100,22 +120,14 @@ impl Staging {
     }
 }
 
-impl Drop for Staging {
-    fn drop(&mut self) {
-        if let Ok(mut folder) = IN_PROGRESS.lock() {
-            *folder = None;
-        }
-    }
-}
-
 /// Writes a single file: into a temporary folder beside it, from where it takes its place when it is complete.
 pub fn write_file(path: &Path, write: impl FnOnce(fs::File) -> Result<()>) -> Result<()> {
     let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let cannot_write = || format!("{}: cannot write it", path.display());
-    let folder =
-        tempfile::Builder::new().prefix(".flashrtl-").tempdir_in(parent).with_context(cannot_write)?;
-    let part = folder.path().join("part");
+    let folder = Temporary::new(parent, ".flashrtl-").with_context(cannot_write)?;
+    let part = folder.0.join("part");
     write(fs::File::create(&part).with_context(cannot_write)?).with_context(cannot_write)?;
+    let _uninterrupted = in_progress();
     fs::rename(part, path).with_context(cannot_write)
 }
 

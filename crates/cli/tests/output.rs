@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::Instant;
 use support::flashrtl;
 
 fn generate(folder: &Path, more: &[&str]) -> support::Call {
@@ -109,28 +109,30 @@ fn an_unwritable_place_is_an_error() {
     assert!(said.err.contains("/proc/flashrtl/tour: cannot write here"), "{}", said.err);
 }
 
+/// Interrupts at every moment of a run, closest together where it ends and the folder takes its place.
 #[test]
 #[cfg(unix)]
 fn an_interrupted_run_leaves_nothing_half_written() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("big");
-    for wait in [1, 30, 100, 300] {
+    let start = || {
         let args = ["generate", "fa2_bf16_d64", "--set", "array.query_lanes=2", "-o", out.to_str().unwrap()];
-        let mut child = Command::new(env!("CARGO_BIN_EXE_flashrtl"))
-            .args(args)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        std::thread::sleep(Duration::from_millis(wait));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_flashrtl"));
+        command.args(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    };
+    let begun = Instant::now();
+    start().wait().unwrap();
+    let whole = begun.elapsed();
+    let early = (0..4).map(|i| whole * i / 5);
+    let late = (0..30).map(|i| whole * (70 + i) / 100);
+    for wait in early.chain(late) {
+        let mut child = start();
+        std::thread::sleep(wait);
         let _ = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
         child.wait().unwrap();
-        if out.exists() {
-            let manifest = fs::read_to_string(out.join("manifest.json")).unwrap();
-            let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
-            assert_eq!(manifest["files"].as_array().unwrap().len() + 1, files(&out).len());
-        }
-        let partial = names(folder.path()).into_iter().filter(|n| n != "big" && !n.starts_with(".big.part-"));
-        assert_eq!(partial.count(), 0);
+        let manifest = fs::read_to_string(out.join("manifest.json")).expect("an earlier run completed it");
+        let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+        assert_eq!(manifest["files"].as_array().unwrap().len() + 1, files(&out).len());
+        assert_eq!(names(folder.path()), BTreeSet::from(["big".to_string()]), "after {wait:?} of {whole:?}");
     }
 }
