@@ -4,6 +4,7 @@
 //! construction; under a clock it is pipelined automatically. [`registry`] lists the operators that can be generated
 //! as units of their own, with their reference and test cases.
 
+pub mod anchor;
 mod constant;
 pub mod exp;
 pub mod exp_mul;
@@ -21,6 +22,7 @@ pub mod reciprocal;
 pub mod reduce;
 pub mod registry;
 
+pub use anchor::{AlignToAnchor, FromAnchor};
 pub use exp::Exp;
 pub use exp_mul::ExpMul;
 pub use fixed::{FixedToFp, FpToFixed};

@@ -14,7 +14,7 @@
 //! | top level | `name`, `kind` (`engine` or `unit`), `description` | both |
 //! | `[unit]` | `op`, `format` and the operator's own parameters | unit |
 //! | `[kernel]` | `name`, `scale` and the kernel's own options ([`crate::kernel`]) | engine |
-//! | `[array]` | `head_dim`, `query_lanes`, `interleave`, `max_keys` | engine |
+//! | `[array]` | `head_dim`, `query_lanes`, `interleave`, `key_block`, `max_keys` | engine |
 //! | `[format]` | `input`, `score`, `accumulator`, `output`, `align_bits`; and for both the policy | both |
 //! | `[clock]`, `[reset]` | period, platform, delay model; reset style | both |
 //! | `[workload]` | what is simulated when no tensors are given | both |
@@ -32,8 +32,9 @@ pub(crate) use kernel::segments;
 pub use kernel::{KernelConfig, ScaleInput};
 pub use platform::{Platform, platform, platform_names};
 pub(crate) use section::Section;
-pub(crate) use warnings::{enough_bits, sum_stagnates};
+pub(crate) use warnings::{enough_bits, most_summands, sum_stagnates};
 
+use numerics::lse::Accumulator;
 use numerics::{DotSpec, Format, Policy, Rounding, Specials, Subnormals, catalog};
 use source::Source;
 use std::fmt::Display;
@@ -103,6 +104,9 @@ pub struct ArrayConfig {
     pub query_lanes: u32,
     /// Slots per lane.
     pub interleave: Interleave,
+    /// Key rows of a block that is accumulated apart and then merged (two-level accumulation), 2 to 4096; `None` for
+    /// one level.
+    pub key_block: Option<u32>,
     /// Most keys a query may meet; sizes counters and the warnings about accumulators.
     pub max_keys: u32,
 }
@@ -124,7 +128,7 @@ pub struct FormatConfig {
     /// s = scale·q·k and the running maximum m.
     pub score: Format,
     /// Output accumulator o and running sum ℓ.
-    pub accumulator: Format,
+    pub accumulator: Accumulator,
     /// Result rows.
     pub output: Format,
     /// Alignment window of the fused dot product in bits; default 2·(input man_bits + 1) + 8.
@@ -277,7 +281,7 @@ fn engine(top: &mut Section, format: &mut Section) -> Result<DesignConfig, Confi
     let mut section = top.section("array")?;
     let array = array(&mut section)?;
     section.finish()?;
-    let format = formats(format, array.head_dim, kernel.scale)?;
+    let format = formats(format, array.head_dim, &kernel)?;
     let mut section = top.section("workload")?;
     let workload = workload(&mut section, array.max_keys)?;
     section.finish_or(|key| (key == "stimuli").then(|| "belongs to kind = \"unit\"".into()))?;
@@ -292,17 +296,19 @@ fn array(section: &mut Section) -> Result<ArrayConfig, ConfigError> {
             None => Interleave::Auto,
             Some(slots) => Interleave::Fixed(slots as u32),
         },
+        key_block: section.integer_or("key_block", "none", 2..=4096)?.map(|rows| rows as u32),
         max_keys: section.integer("max_keys", 1..=1 << 24, Some(4096))? as u32,
     })
 }
 
-fn formats(section: &mut Section, head_dim: u32, scale: ScaleInput) -> Result<FormatConfig, ConfigError> {
+fn formats(section: &mut Section, head_dim: u32, kernel: &KernelConfig) -> Result<FormatConfig, ConfigError> {
     let input = section.format("input", catalog::BF16)?;
-    let score = state_format(section, "score", "the running maximum is kept in it")?;
-    let accumulator = state_format(section, "accumulator", "the running sum and the output are kept in it")?;
+    let score = section.format("score", catalog::BF16)?;
+    not_fp8(section, "score", score, "the running maximum is kept in it")?;
+    let accumulator = accumulator(section, input, kernel)?;
     let output = section.format("output", catalog::BF16)?;
     let mut dot = DotSpec::new(input, score);
-    if scale == ScaleInput::Port {
+    if kernel.scale == ScaleInput::Port {
         dot = dot.with_scale(score);
     }
     dot.align_bits = section.integer("align_bits", 1..=128, Some(i64::from(dot.align_bits)))? as u32;
@@ -313,11 +319,33 @@ fn formats(section: &mut Section, head_dim: u32, scale: ScaleInput) -> Result<Fo
     Ok(FormatConfig { input, score, accumulator, output, align_bits: dot.align_bits })
 }
 
+fn accumulator(
+    section: &mut Section,
+    value: Format,
+    kernel: &KernelConfig,
+) -> Result<Accumulator, ConfigError> {
+    const KEY: &str = "accumulator";
+    let name = section.string(KEY, Some("bf16"))?;
+    let accumulator = Accumulator::parse(&name).map_err(|problem| section.error(KEY, problem))?;
+    match accumulator {
+        Accumulator::Float(format) => {
+            not_fp8(section, KEY, format, "the running sum and the output are kept in it")?;
+        }
+        Accumulator::Fixed { .. } if !kernel.kernel.allows_fixed() => {
+            let problem = format!("kernel {} needs a floating-point accumulator, bf16 or mN", kernel.name());
+            return Err(section.error(KEY, problem));
+        }
+        Accumulator::Fixed { .. } => {
+            accumulator.check(value).map_err(|problem| section.error(KEY, problem))?
+        }
+    }
+    Ok(accumulator)
+}
+
 /// State is never fp8: two or three significand bits stop accumulating after a handful of keys.
-fn state_format(section: &mut Section, key: &'static str, why: &str) -> Result<Format, ConfigError> {
-    let format = section.format(key, catalog::BF16)?;
+fn not_fp8(section: &Section, key: &'static str, format: Format, why: &str) -> Result<(), ConfigError> {
     if format.width() > 8 {
-        return Ok(format);
+        return Ok(());
     }
     let problem = format!("state is never fp8 ({why}); fp8 is for input and output, use bf16 or wider here");
     Err(section.error(key, problem))

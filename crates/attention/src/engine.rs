@@ -8,17 +8,23 @@
 //! Query n of a block is slot n / P of lane n mod P. A key row is held for `interleave` cycles while every lane serves
 //! its slots in turn. The next block's queries load into the other bank meanwhile, and results drain meanwhile; the
 //! last row of a block waits until the previous block's results have left.
+//!
+//! Two options change how o is accumulated ([`EngineSpec::key_block`], [`EngineSpec::accumulator`]): two levels, where
+//! every so many rows what has been accumulated is merged into the rest, and fixed point below the largest exponent of
+//! v so far, which every row brings along.
 
 mod drain;
+mod output;
 mod q_loader;
 mod sequencer;
+mod values;
 
 use crate::config::{EngineConfig, Interleave, ScaleInput};
 use crate::kernel::Kernel;
 use crate::lane;
-use arith::FpConvert;
 use arith::float::float_type;
-use hdl::{Design, ModuleBuilder, ModuleId, Reset, Signal, Timing, Type, each, index_width};
+use hdl::{Design, ModuleBuilder, Reset, Signal, Timing, Type, each, index_width};
+use numerics::lse::Accumulator;
 use numerics::{DotSpec, Format, Policy};
 use std::sync::Arc;
 
@@ -39,8 +45,10 @@ pub struct EngineSpec {
     pub dot: DotSpec,
     /// Format of v.
     pub value: Format,
-    /// Format of o and ℓ.
-    pub accumulator: Format,
+    /// Representation of o and ℓ.
+    pub accumulator: Accumulator,
+    /// Key rows of a block that is accumulated apart and then merged; `None` accumulates at one level.
+    pub key_block: Option<u32>,
     /// Format of the result rows.
     pub output: Format,
     /// Rounding and edges.
@@ -67,6 +75,7 @@ impl EngineSpec {
             dot,
             value: format.input,
             accumulator: format.accumulator,
+            key_block: config.array.key_block,
             output: format.output,
             policy,
         }
@@ -80,6 +89,28 @@ impl EngineSpec {
     /// Format of the scores.
     pub fn score(&self) -> Format {
         self.dot.result
+    }
+
+    /// The format of a floating-point o.
+    ///
+    /// # Panics
+    /// When o is fixed point; kernels that do not allow that are refused one.
+    pub fn float(&self) -> Format {
+        match self.accumulator {
+            Accumulator::Float(format) => format,
+            Accumulator::Fixed { .. } => panic!("kernel {} has a floating-point o", self.kernel.name()),
+        }
+    }
+
+    /// Type of an element of o.
+    pub fn element_type(&self) -> Type {
+        Type::unsigned(self.accumulator.width())
+    }
+
+    /// Type of an exponent field of v, which a fixed-point o is aligned to; `None` for a floating-point one.
+    pub fn anchor_type(&self) -> Option<Type> {
+        let fixed = matches!(self.accumulator, Accumulator::Fixed { .. });
+        fixed.then(|| Type::unsigned(self.value.exp_bits))
     }
 
     /// Type of a slot number.
@@ -132,27 +163,23 @@ impl EngineSpec {
         let v_data = b.input("v_data", float_type(self.value).times(d));
         let kv_mask = b.input("kv_mask", Type::unsigned(1).times(block));
         let kv_last = b.input("kv_last", bit);
+        let kv_exp = self.anchor_type().map(|ty| b.input("kv_exp", ty));
         let o_ready = b.input("o_ready", bit);
         let scale = self.dot.scale.map(|format| b.stable(b.input("scale", float_type(format))));
 
         let release = b.wire("bank_release", bit);
         let loader = q_loader::call(b, self, q_valid, q_active, q_last, release);
         let drain_busy = b.wire("results_pending", bit);
-        let step = sequencer::call(b, self, kv_valid, kv_last, loader.full, drain_busy);
+        let inputs = sequencer::Inputs { kv_valid, kv_last, kv_exp, full: loader.full, drain_busy };
+        let step = sequencer::call(b, self, &inputs);
         b.drive(release, step.release);
 
         let k = b.register("row_k", row).enable(step.accept);
         k.set(k_data);
-        let convert = FpConvert { from: self.value, to: self.accumulator, policy: self.policy };
-        let v_wide = convert.call(b, "v_convert", v_data);
-        let v = b.register("row_v", v_wide.ty()).enable(step.accept);
-        v.set(v_wide);
         let active = loader.active_of(step.next_bank);
-        let met = kv_mask & active;
-        let meets = self.met_queries(b, met, &step);
-
+        let meets = self.met_queries(b, kv_mask & active, &step);
         let lane = lane::define(b, self);
-        let v_late = self.hold(b, lane, v.q, step.row_start);
+        let v = values::call(b, self, lane, v_data, &step);
         let o_slot = b.wire("o_slot", self.slot_type());
         let mut inputs = vec![
             ("q_write", each(loader.write)),
@@ -166,19 +193,30 @@ impl EngineSpec {
             ("step_last", step.last.into()),
             ("step_meets", each(meets)),
             ("k", k.q.into()),
-            ("v", v_late.into()),
+            ("v", v.into()),
             ("o_slot", o_slot.into()),
         ];
+        inputs.extend(step.merge.map(|s| ("step_merge", s.into())));
+        inputs.extend(step.convert.map(|s| ("step_convert", s.into())));
+        if let Some(anchor) = &step.anchor {
+            inputs.push(("step_rescale", anchor.rescale.into()));
+            inputs.extend(anchor.outer.map(|s| ("step_outer", s.into())));
+            inputs.push(("step_shift", anchor.shift.into()));
+        }
         inputs.extend(scale.map(|s| ("scale", s.into())));
         let lanes = b.instantiate("lane", self.lanes, lane, &inputs);
         let (rows, empties) = (lanes[0], lanes[1]);
         let (result_valid, result_slot) = (lanes[2].element(0), lanes[3].element(0));
 
-        let drain = drain::call(b, self, step.block_end, active, result_valid, result_slot, o_ready);
+        let o_lane = b.wire("o_lane", Type::unsigned(index_width(self.lanes)));
+        let (row, settling) = output::call(b, self, pick(rows, self.lanes, o_lane), &step);
+        let drain =
+            drain::call(b, self, step.block_end, active, result_valid, result_slot, o_ready, settling);
         b.drive(drain_busy, drain.busy);
         b.drive(o_slot, drain.slot);
-        let o_data = b.register("o_data", float_type(self.output).times(d)).enable(drain.load);
-        o_data.set(pick(rows, self.lanes, drain.lane));
+        b.drive(o_lane, drain.lane);
+        let o_data = b.register("o_data", row.ty()).enable(drain.load);
+        o_data.set(row);
         let o_empty = b.register("o_empty", bit).enable(drain.load);
         o_empty.set(pick(empties, self.lanes, drain.lane));
 
@@ -195,7 +233,7 @@ impl EngineSpec {
         &self,
         b: &'b ModuleBuilder,
         met: Signal<'b>,
-        step: &sequencer::Step<'b>,
+        step: &sequencer::Sequencer<'b>,
     ) -> Signal<'b> {
         let (lanes, block) = (self.lanes, self.block());
         let mask = b.register("row_mask", met.ty()).enable(step.accept | step.valid);
@@ -206,35 +244,6 @@ impl EngineSpec {
         };
         mask.set(step.accept.mux(met, shifted));
         mask.q.elements(0, lanes)
-    }
-
-    /// The value row as late as the lanes want it: a row stays `interleave` cycles, so one register per `interleave`
-    /// cycles of delay is enough, each loaded when the row's first step passes it.
-    fn hold<'b>(
-        &self,
-        b: &'b ModuleBuilder,
-        lane: ModuleId,
-        v: Signal<'b>,
-        row_start: Signal<'b>,
-    ) -> Signal<'b> {
-        let delay = b.defined(lane).port("v").expect("a lane takes values").1.cycle;
-        let mut v = v;
-        let mut start = row_start;
-        let mut loaded = 0;
-        for cycle in 0..delay {
-            if cycle > 0 {
-                let passed = b.register(&format!("row_start_{cycle}"), start.ty()).reset(0);
-                passed.set(start);
-                start = passed.q;
-            }
-            if cycle + 1 == delay.min(loaded + self.interleave) {
-                let held = b.register(&format!("row_v_{}", cycle + 1), v.ty()).enable(start);
-                held.set(v);
-                v = held.q;
-                loaded = cycle + 1;
-            }
-        }
-        v
     }
 }
 

@@ -1,7 +1,8 @@
 //! The functional model of the engine: what every query's result row is, to the bit.
 
 use crate::engine::EngineSpec;
-use numerics::{dot, scalar};
+use crate::kernel::{Model, State};
+use numerics::dot;
 
 /// A result row.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -22,21 +23,46 @@ pub fn attend(
     scale: Option<u64>,
     meets: impl Fn(usize) -> bool,
 ) -> ResultRow {
-    let mut model = spec.kernel.model(spec);
-    let mut empty = true;
-    for i in (0..keys.len()).filter(|&i| meets(i)) {
-        let score = dot::dot(&spec.dot, &spec.policy, query, &keys[i], scale);
-        model.step(score, &widen(spec, &values[i]));
-        empty = false;
+    let score = |i: usize| dot::dot(&spec.dot, &spec.policy, query, &keys[i], scale);
+    let model = spec.kernel.model(spec);
+    let state = accumulate(spec, model.as_ref(), values, |i| meets(i).then(|| score(i)));
+    ResultRow {
+        row: state
+            .as_ref()
+            .map_or_else(|| vec![spec.output.zero(false); spec.head_dim as usize], |s| model.result(s)),
+        empty: state.is_none(),
     }
-    let row = if empty { vec![spec.output.zero(false); spec.head_dim as usize] } else { model.result() };
-    ResultRow { row, empty }
 }
 
-/// A value row in the accumulator format.
-fn widen(spec: &EngineSpec, row: &[u64]) -> Vec<u64> {
-    if spec.value == spec.accumulator {
-        return row.to_vec();
+/// The state after all keys, given the score of those that the query meets. Rows are counted into blocks, and raise
+/// the anchor, whether the query meets them or not.
+pub fn accumulate(
+    spec: &EngineSpec,
+    model: &dyn Model,
+    values: &[Vec<u64>],
+    score: impl Fn(usize) -> Option<u64>,
+) -> Option<State> {
+    let rows_of_block = spec.key_block.map_or(values.len(), |rows| rows as usize).max(1);
+    let (mut outer, mut anchor) = (None, 0);
+    for first in (0..values.len()).step_by(rows_of_block) {
+        let mut inner = None;
+        for i in first..values.len().min(first + rows_of_block) {
+            anchor = anchor.max(largest_exponent(spec, &values[i]));
+            let raise = |state: Option<State>| state.map(|state| model.rescale(state, anchor));
+            (inner, outer) = (raise(inner), raise(outer));
+            if let Some(score) = score(i) {
+                inner = Some(model.step(inner, score, &values[i], anchor));
+            }
+        }
+        outer = match (outer, inner) {
+            (Some(outer), Some(inner)) => Some(model.merge(outer, inner)),
+            (outer, inner) => outer.or(inner),
+        };
     }
-    row.iter().map(|&v| scalar::convert(spec.value, spec.accumulator, &spec.policy, v)).collect()
+    outer
+}
+
+/// The largest exponent field of a value row.
+pub fn largest_exponent(spec: &EngineSpec, row: &[u64]) -> u64 {
+    row.iter().map(|&v| spec.value.exp_field(v)).max().unwrap_or(0)
 }

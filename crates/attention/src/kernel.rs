@@ -1,7 +1,8 @@
 //! Attention kernels: what a lane does with a score and a value row.
 //!
-//! A kernel is one file: its hardware ([`Kernel::lane`]) and its functional model ([`Kernel::model`]), which share
-//! nothing but fitted tables, and its options. A new one is its file and one line in [`KERNELS`].
+//! A kernel is one file: its hardware as a scalar step and an element ([`Kernel`]), its functional model ([`Model`]),
+//! which shares nothing with it but fitted tables, and its options. A new one is its file and one line in [`KERNELS`].
+//! State files, levels of accumulation, merges and rescaling are built around it by the lane.
 
 mod fa2;
 mod fa2_expmul;
@@ -13,23 +14,42 @@ pub use flash_d_lse::FlashDLse;
 
 use crate::config::{ConfigError, EngineConfig, Section};
 use crate::engine::EngineSpec;
-use hdl::{ModuleBuilder, Signal, StateVar, Type};
+use hdl::{ModuleBuilder, Signal, Type};
 use std::fmt::Debug;
 use std::sync::Arc;
 
-/// One step of one slot, as signals of the lane.
+/// What a scalar step meets, as signals of the recurrence.
 #[derive(Clone, Copy)]
-pub struct Step<'m> {
-    /// Slot number.
-    pub slot: Signal<'m>,
-    /// Score of the slot's query with the key, in the score format.
+pub struct ScalarStep<'m> {
+    /// The score of the key as [`Kernel::score`] makes it; in a merge [`Kernel::state_score`] of the inner state.
     pub score: Signal<'m>,
-    /// The value row in the accumulator format; needed no earlier than the kernel first uses it.
-    pub v: Signal<'m>,
-    /// The query meets its first key.
+    /// The state is empty: this is its first key, or the first state merged into it.
     pub fresh: Signal<'m>,
-    /// The query meets this key; 0 holds its state.
+    /// There is something to meet; 0 holds the state.
     pub update: Signal<'m>,
+    /// The score stands for a state that is merged into this one; only where there are blocks.
+    pub merges: Option<Signal<'m>>,
+    /// The state is to become one that [`Kernel::state_score`] can stand for; only in kernels of two merge steps.
+    pub convert: Option<Signal<'m>>,
+}
+
+/// What a scalar step gives.
+pub struct ScalarUpdate<'m> {
+    /// The next state, variable by variable.
+    pub next: Vec<Signal<'m>>,
+    /// The slot's state is written: `update`, less what the kernel skips.
+    pub write: Signal<'m>,
+    /// What [`Kernel::controls`] wants out of the recurrence.
+    pub out: Vec<Signal<'m>>,
+}
+
+/// A step that scales o by 2^-(1 + `shift`) and changes nothing else.
+#[derive(Clone, Copy)]
+pub struct Rescale<'m> {
+    /// This is such a step; o is written if it is not empty.
+    pub now: Signal<'m>,
+    /// See above; the value row is 0 meanwhile.
+    pub shift: Signal<'m>,
 }
 
 /// A kernel as configurations know it.
@@ -73,23 +93,106 @@ pub trait Kernel: Send + Sync + Debug {
         vec![]
     }
 
-    /// The state update and the result row (in the output format) as it stands after the step.
-    fn lane<'m>(&self, m: &'m ModuleBuilder, spec: &EngineSpec, step: &Step<'m>) -> Signal<'m>;
+    /// Whether o may be fixed point below the anchor ([`numerics::lse::Accumulator::Fixed`]).
+    fn allows_fixed(&self) -> bool {
+        false
+    }
 
-    /// A fresh functional model of one query.
-    fn model(&self, spec: &EngineSpec) -> Box<dyn QueryModel>;
+    /// The scalar state of a slot: names and types.
+    fn state(&self, spec: &EngineSpec) -> Vec<(&'static str, Type)>;
+
+    /// The score as the scalar step wants it.
+    fn score<'m>(&self, _: &'m ModuleBuilder, _: &EngineSpec, score: Signal<'m>) -> Signal<'m> {
+        score
+    }
+
+    /// What stands for the score where a state is merged into another.
+    fn state_score<'m>(&self, state: &[Signal<'m>]) -> Signal<'m> {
+        state[0]
+    }
+
+    /// Steps that a merge takes: 1, or 2 where the inner state is converted first.
+    fn merge_steps(&self) -> u32 {
+        1
+    }
+
+    /// The scalar step, inside its recurrence.
+    fn scalar<'m>(
+        &self,
+        m: &'m ModuleBuilder,
+        spec: &EngineSpec,
+        state: &[Signal<'m>],
+        step: ScalarStep<'m>,
+    ) -> ScalarUpdate<'m>;
+
+    /// What every element of the lane is told, from what the scalar step gave: names and signals. Where the slot is not
+    /// written they must leave o as it is, as the result row is taken from the element's next o.
+    fn controls<'m>(
+        &self,
+        m: &'m ModuleBuilder,
+        spec: &EngineSpec,
+        scalar: &[Signal<'m>],
+        rescale: Option<Rescale<'m>>,
+    ) -> Vec<(&'static str, Signal<'m>)>;
+
+    /// Name (every parameter of the element in it) and equation of the element.
+    fn element_kind(&self, spec: &EngineSpec) -> (String, &'static str);
+
+    /// The next o, inside its recurrence.
+    fn element<'m>(
+        &self,
+        m: &'m ModuleBuilder,
+        spec: &EngineSpec,
+        o: Signal<'m>,
+        v: Signal<'m>,
+        controls: &[Signal<'m>],
+    ) -> Signal<'m>;
+
+    /// Whether one more element, of value 1, accumulates the sum ℓ that o is divided by.
+    fn has_sum(&self) -> bool {
+        false
+    }
+
+    /// The result row in the output format, where there is a sum.
+    fn normalize<'m>(
+        &self,
+        _: &'m ModuleBuilder,
+        _: &EngineSpec,
+        o: Signal<'m>,
+        _sum: Signal<'m>,
+    ) -> Signal<'m> {
+        o
+    }
+
+    /// The functional model.
+    fn model(&self, spec: &EngineSpec) -> Box<dyn Model>;
 }
 
-/// The functional model of one query, to the bit.
-pub trait QueryModel {
-    /// Meets a key: its score (score format) and its value row (accumulator format).
-    fn step(&mut self, score: u64, v: &[u64]);
-
-    /// The result row (output format); not called before the first step.
-    fn result(&self) -> Vec<u64>;
+/// The state of a query that has met a key, as bit patterns.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct State {
+    /// The scalar state, as [`Kernel::state`] lists it.
+    pub scalars: Vec<u64>,
+    /// The sum ℓ, if the kernel has one, and o: elements of the accumulator.
+    pub elements: Vec<u64>,
+    /// Exponent field that a fixed-point o is aligned to.
+    pub anchor: u64,
 }
 
-/// A state variable of the engine's interleave.
-pub(crate) fn state<'a>(spec: &EngineSpec, name: &'a str, ty: Type) -> StateVar<'a> {
-    StateVar { name, interleave: spec.interleave, ty }
+/// The functional model of a kernel, to the bit.
+pub trait Model {
+    /// Meets a key: its score (score format) and its value row (value format). A fixed-point o has been brought to
+    /// `anchor`, which is at least the largest exponent field of the row.
+    fn step(&self, state: Option<State>, score: u64, v: &[u64], anchor: u64) -> State;
+
+    /// A state of other keys merged into the running one; anchors are equal.
+    fn merge(&self, running: State, other: State) -> State;
+
+    /// The state under an anchor that is at least as large; a floating-point o stays.
+    fn rescale(&self, state: State, _anchor: u64) -> State {
+        state
+    }
+
+    /// The result row (output format).
+    fn result(&self, state: &State) -> Vec<u64>;
 }

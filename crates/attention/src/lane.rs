@@ -1,19 +1,39 @@
-//! A query lane: the query banks, the dot product, the kernel, and the finished rows of one block.
+//! A query lane: the query banks, the dot product, the kernel's state at one level or two, and the finished rows of one
+//! block.
+//!
+//! A step works on one slot: it meets a key row; or merges what the inner level has accumulated over a block of keys
+//! into the outer level; or rescales o of either level to a larger anchor.
 
 use crate::engine::EngineSpec;
-use crate::kernel::Step;
+use crate::kernel::{Rescale, ScalarStep};
 use arith::FusedDot;
 use arith::float::float_type;
-use hdl::{Kind, ModuleBuilder, ModuleId, Outputs, Signal, StateVar, Type, Update};
+use hdl::{Kind, ModuleBuilder, ModuleId, Outputs, Signal, StateVar, Type, Update, Write, each};
 
 /// Elaborates the lane kind.
 ///
 /// Outputs, in order: `o_row` and `o_empty` of the slot at `o_slot`, `result_valid` and `result_slot` of the row written.
 pub(crate) fn define(b: &ModuleBuilder, spec: &EngineSpec) -> ModuleId {
+    let name = format!("{}_lane", spec.name);
+    let kind = Kind {
+        name: &name,
+        doc: "one query lane: score = q . k, then the kernel's update of this slot's state",
+    };
+    b.define(kind, &ports(spec), |m, x| body(m, spec, x))
+}
+
+fn ports(spec: &EngineSpec) -> Vec<(&'static str, Type)> {
     let bit = Type::unsigned(1);
     let row = float_type(spec.dot.operand).times(spec.head_dim);
     let slot = spec.slot_type();
-    let mut inputs = vec![
+    let (blocks, fixed) = (spec.key_block.is_some(), spec.anchor_type().is_some());
+    let optional = [
+        (blocks, ("step_merge", bit)),
+        (blocks && spec.kernel.merge_steps() > 1, ("step_convert", bit)),
+        (fixed, ("step_rescale", bit)),
+        (fixed && blocks, ("step_outer", bit)),
+    ];
+    let mut ports = vec![
         ("q_write", bit),
         ("q_slot", slot),
         ("q_bank", bit),
@@ -25,57 +45,70 @@ pub(crate) fn define(b: &ModuleBuilder, spec: &EngineSpec) -> ModuleId {
         ("step_last", bit),
         ("step_meets", bit),
         ("k", row),
-        ("v", float_type(spec.accumulator).times(spec.head_dim)),
+        ("v", spec.element_type().times(spec.head_dim)),
         ("o_slot", slot),
     ];
-    inputs.extend(spec.dot.scale.map(|format| ("scale", float_type(format))));
-    let name = format!("{}_lane", spec.name);
-    let kind = Kind {
-        name: &name,
-        doc: "one query lane: score = q . k, then the kernel's update of this slot's state",
-    };
-    b.define(kind, &inputs, |m, x| body(m, spec, x))
+    ports.extend(optional.into_iter().filter(|(there, _)| *there).map(|(_, port)| port));
+    ports.extend(spec.anchor_type().map(|ty| ("step_shift", ty)));
+    ports.extend(spec.dot.scale.map(|format| ("scale", float_type(format))));
+    ports
+}
+
+/// The steps a lane is given.
+struct Steps<'m> {
+    slot: Signal<'m>,
+    valid: Signal<'m>,
+    first: Signal<'m>,
+    last: Signal<'m>,
+    meets: Signal<'m>,
+    convert: Option<Signal<'m>>,
+    rescale: Option<Rescale<'m>>,
+    levels: Option<Levels<'m>>,
+}
+
+/// Which of two levels a step is about.
+#[derive(Clone, Copy)]
+struct Levels<'m> {
+    /// The state read and written is the outer one.
+    outer: Signal<'m>,
+    /// A block's state is merged into the outer one.
+    merge: Signal<'m>,
 }
 
 fn body<'m>(m: &'m ModuleBuilder, spec: &EngineSpec, x: &[Signal<'m>]) -> Outputs<'m> {
-    let &[
-        q_write,
-        q_slot,
-        q_bank,
-        q_row,
-        valid,
-        slot,
-        bank,
-        first,
-        last,
-        meets,
-        k,
-        v,
-        o_slot,
-        ref scale @ ..,
-    ] = x
-    else {
-        unreachable!("thirteen inputs")
+    let names = ports(spec);
+    let find = |name: &str| names.iter().position(|(n, _)| *n == name).map(|i| x[i]);
+    let port = |name: &str| find(name).expect("every lane has it");
+    let merge = find("step_merge");
+    let steps = Steps {
+        slot: port("step_slot"),
+        valid: port("step_valid"),
+        first: port("step_first"),
+        last: port("step_last"),
+        meets: port("step_meets"),
+        convert: find("step_convert"),
+        rescale: find("step_rescale").map(|now| Rescale { now, shift: port("step_shift") }),
+        levels: merge.map(|merge| Levels { outer: find("step_outer").unwrap_or(merge), merge }),
     };
-    let v = m.late(v);
-    let scale = scale.first().map(|&s| m.stable(s));
-    let q = queries(m, spec, [q_write, q_slot, q_bank, q_row], slot, bank);
+    let v = m.late(port("v"));
+    let scale = find("scale").map(|s| m.stable(s));
+    let q =
+        queries(m, spec, ["q_write", "q_slot", "q_bank", "q_row"].map(port), steps.slot, port("step_bank"));
     let dot = FusedDot { spec: spec.dot, length: spec.head_dim, policy: spec.policy };
-    let score = dot.call(m, "dot", q, k, scale).named("score");
+    let score = dot.call(m, "dot", q, port("k"), scale).named("score");
 
-    let update = (valid & meets).named("update");
-    let (fresh, empty) = occupancy(m, spec, slot, [valid, first, update]);
-    let step = Step { slot, score, v, fresh, update };
-    let row = spec.kernel.lane(m, spec, &step);
+    let met = occupancy(m, spec, &steps);
+    let row = update(m, spec, &steps, &met, score, v);
 
-    let result = m.cleared((valid & last).named("result"));
+    let result = m.cleared((steps.valid & steps.last).named("result"));
     let blank = m.zero(row.ty());
-    let row = empty.mux(blank, row).named("result_row");
-    let [result, result_slot, empty, row] = m.align([result, slot, empty, row]);
+    let row = met.empty.mux(blank, row).named("result_row");
+    let [result, result_slot, empty, row] = m.align([result, steps.slot, met.empty, row]);
     let rows = m.file("rows", spec.interleave, row.ty());
     rows.write(result_slot, row, result);
     let empties = m.file("empties", spec.interleave, empty.ty());
     empties.write(result_slot, empty, result);
+    let o_slot = port("o_slot");
     vec![
         ("o_row", rows.read(o_slot)),
         ("o_empty", empties.read(o_slot)),
@@ -100,18 +133,163 @@ fn queries<'m>(
     bank.mux(banks[1], banks[0]).named("q")
 }
 
-/// Whether each slot has met a key: `fresh` on a query's first key, `empty` if it has met none by this step.
-fn occupancy<'m>(
+/// What a step finds in its slot.
+struct Met<'m> {
+    /// The state that is written is empty so far.
+    fresh: Signal<'m>,
+    /// There is something to write.
+    update: Signal<'m>,
+    /// The query has met no key by the end of this step.
+    empty: Signal<'m>,
+}
+
+/// Whether each slot's inner and outer state have met a key.
+fn occupancy<'m>(m: &'m ModuleBuilder, spec: &EngineSpec, steps: &Steps<'m>) -> Met<'m> {
+    let bit = Type::unsigned(1);
+    let var = |name| StateVar { name, interleave: spec.interleave, ty: bit };
+    let mut vars = vec![var("nonempty")];
+    let mut inputs = vec![steps.valid, steps.first, steps.meets];
+    let inner_only = inputs.len();
+    inputs.extend(steps.rescale.map(|r| r.now));
+    inputs.extend(steps.convert);
+    let special = inputs.len() - inner_only;
+    if let Some(levels) = steps.levels {
+        vars.push(var("nonempty_outer"));
+        inputs.extend([levels.merge, levels.outer]);
+    }
+    let (fresh, update, empty) = m.feedback(&vars, steps.slot, &inputs, |state, x| {
+        let (valid, first) = (x[0], x[1]);
+        let met = state.iter().map(|&s| (s & !first).named("met_before")).collect::<Vec<_>>();
+        // A step that meets no row has its mask at 0.
+        let meets = (valid & x[2]).named("meets_key");
+        let mut writes = vec![Write { next: (met[0] | meets).named("nonempty_next"), enable: valid }];
+        let mut fresh = meets & !met[0];
+        let mut update = meets;
+        let mut level = met[0];
+        if steps.levels.is_some() {
+            let [merge, outer] = [x[x.len() - 2], x[x.len() - 1]];
+            let merges = (valid & merge & met[0]).named("merges");
+            level = outer.mux(met[1], met[0]).named("level_met");
+            writes[0].next = (writes[0].next & !merge).named("nonempty_next");
+            let next = (met[1] | merges).named("nonempty_outer_next");
+            writes.push(Write { next, enable: valid });
+            fresh = fresh | (merges & !met[1]);
+            update = update | merges;
+        }
+        for &step in &x[inner_only..inner_only + special] {
+            update = update | (valid & step & level);
+        }
+        let next = writes.iter().map(|w| w.next).reduce(|a, b| a | b).expect("at least one level");
+        Update { writes, out: (fresh.named("fresh"), update.named("update"), (!next).named("empty")) }
+    });
+    Met { fresh, update, empty }
+}
+
+/// The kernel's recurrences; the result row as it stands after the step.
+fn update<'m>(
     m: &'m ModuleBuilder,
     spec: &EngineSpec,
+    steps: &Steps<'m>,
+    met: &Met<'m>,
+    score: Signal<'m>,
+    v: Signal<'m>,
+) -> Signal<'m> {
+    let kernel = &spec.kernel;
+    let levels = steps.levels.map(|l| Levels { merge: (l.merge & met.update).named("takes_inner"), ..l });
+    let score = kernel.score(m, spec, score);
+    let mut inputs = vec![score, met.fresh, met.update];
+    inputs.extend(steps.convert);
+    inputs.extend(steps.rescale.map(|r| r.now));
+    let (write, scalar) = recurrence(m, spec, &kernel.state(spec), steps.slot, levels, &inputs, |at, x| {
+        let score = at.incoming(x[0], |inner| kernel.state_score(inner));
+        let merges = at.inner.map(|(_, merges)| merges);
+        let convert = steps.convert.map(|_| x[3]);
+        let step = ScalarStep { score, fresh: x[1], update: x[2], merges, convert };
+        let next = kernel.scalar(m, spec, &at.state, step);
+        // A rescaling holds the scalar state, and writes o whatever the kernel would skip.
+        let rescale = steps.rescale.map(|_| x[x.len() - 1]);
+        let write = rescale.map_or(next.write, |now| next.write & !now).named("state_write");
+        let element = rescale.map_or(next.write, |now| now.mux(x[2], next.write)).named("write");
+        (next.next, write, (element, next.out))
+    });
+    let controls = kernel.controls(m, spec, &scalar, steps.rescale);
+
+    let one = || m.lit(spec.float().one(), spec.float().width());
+    let extended = if kernel.has_sum() { m.bundle(&[one(), v]) } else { v };
+    let (name, doc) = kernel.element_kind(spec);
+    let blocks = if levels.is_some() { "_blocks" } else { "" };
+    let name = format!("{name}{blocks}_i{}", spec.interleave);
+    let mut inputs = vec![("v", each(extended)), ("slot", steps.slot.into()), ("write", write.into())];
+    if let Some(levels) = levels {
+        inputs.extend([("outer", levels.outer.into()), ("takes_inner", levels.merge.into())]);
+    }
+    let fixed = inputs.len();
+    inputs.extend(controls.iter().map(|&(name, signal)| (name, signal.into())));
+    let count = spec.head_dim + u32::from(kernel.has_sum());
+    let elements = m.call_array("element", count, Kind { name: &name, doc }, &inputs, |m, x| {
+        let levels = levels.map(|_| Levels { outer: x[3], merge: x[4] });
+        let mut inputs = vec![x[0], x[2]];
+        inputs.extend(&x[fixed..]);
+        let var = [("o", spec.element_type())];
+        let o = recurrence(m, spec, &var, x[1], levels, &inputs, |at, x| {
+            let v = at.incoming(x[0], |inner| inner[0]);
+            let next = kernel.element(m, spec, at.state[0], v, &x[2..]).named("o_next");
+            (vec![next], x[1], next)
+        });
+        vec![("o", o)]
+    })[0];
+    if kernel.has_sum() {
+        kernel.normalize(m, spec, elements.elements(1, spec.head_dim), elements.element(0))
+    } else {
+        elements
+    }
+}
+
+/// The state that a step of a recurrence is about.
+struct At<'a, 'm> {
+    /// The variables that are updated.
+    state: Vec<Signal<'m>>,
+    /// The inner level's, and whether they are what the step meets.
+    inner: Option<(&'a [Signal<'m>], Signal<'m>)>,
+}
+
+impl<'m> At<'_, 'm> {
+    /// What the step meets: something of a key, or of the inner state in its place.
+    fn incoming(&self, key: Signal<'m>, of_state: impl Fn(&[Signal<'m>]) -> Signal<'m>) -> Signal<'m> {
+        self.inner.map_or(key, |(state, merges)| merges.mux(of_state(state), key))
+    }
+}
+
+/// A recurrence over variables at one level, or at two of which each step updates one. `body` returns the next
+/// state, whether it is written, and what else is wanted.
+fn recurrence<'m, R>(
+    m: &'m ModuleBuilder,
+    spec: &EngineSpec,
+    vars: &[(&str, Type)],
     slot: Signal<'m>,
-    [valid, first, update]: [Signal<'m>; 3],
-) -> (Signal<'m>, Signal<'m>) {
-    let var = StateVar { name: "nonempty", interleave: spec.interleave, ty: Type::unsigned(1) };
-    m.feedback(var, slot, &[valid, first, update], |state, x| {
-        let old = (state & !x[1]).named("met_before");
-        let next = (old | x[2]).named("nonempty_next");
-        let fresh = (x[2] & !old).named("fresh");
-        Update { next, enable: x[0], out: (fresh, (!next).named("empty")) }
+    levels: Option<Levels<'m>>,
+    inputs: &[Signal<'m>],
+    body: impl Fn(At<'_, 'm>, &[Signal<'m>]) -> (Vec<Signal<'m>>, Signal<'m>, R),
+) -> R {
+    let n = vars.len();
+    let outer_names: Vec<String> = vars.iter().map(|(name, _)| format!("{name}_outer")).collect();
+    let outer = outer_names.iter().zip(vars).map(|(name, (_, ty))| (name.as_str(), *ty));
+    let all = vars.iter().copied().chain(outer.filter(|_| levels.is_some()));
+    let all: Vec<StateVar<'_>> =
+        all.map(|(name, ty)| StateVar { name, interleave: spec.interleave, ty }).collect();
+    let mut inputs = inputs.to_vec();
+    inputs.extend(levels.iter().flat_map(|l| [l.outer, l.merge]));
+    m.feedback(&all, slot, &inputs, |old, x| {
+        let Some(_) = levels else {
+            let (next, enable, out) = body(At { state: old.to_vec(), inner: None }, x);
+            return Update { writes: next.into_iter().map(|next| Write { next, enable }).collect(), out };
+        };
+        let (x, level) = x.split_at(x.len() - 2);
+        let (inner, outer) = old.split_at(n);
+        let state = inner.iter().zip(outer).map(|(&i, &o)| level[0].mux(o, i)).collect();
+        let (next, write, out) = body(At { state, inner: Some((inner, level[1])) }, x);
+        let enables = [write & !level[0], write & level[0]];
+        let writes = enables.iter().flat_map(|&enable| next.iter().map(move |&next| Write { next, enable }));
+        Update { writes: writes.collect(), out }
     })
 }

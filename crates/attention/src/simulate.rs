@@ -239,6 +239,7 @@ struct Ports {
     v_data: InPort,
     kv_mask: InPort,
     kv_last: InPort,
+    kv_exp: Option<InPort>,
     o_ready: InPort,
     scale: Option<InPort>,
     q_ready: OutPort,
@@ -260,6 +261,7 @@ impl Ports {
             v_data: p.input("v_data")?,
             kv_mask: p.input("kv_mask")?,
             kv_last: p.input("kv_last")?,
+            kv_exp: p.input("kv_exp").ok(),
             o_ready: p.input("o_ready")?,
             scale: p.input("scale").ok(),
             q_ready: p.output("q_ready")?,
@@ -354,6 +356,9 @@ impl<'a> Driver<'a> {
             let meets = row.meets.iter().map(|&m| u64::from(m)).chain(std::iter::repeat(0));
             s.set(p.kv_mask, n, &meets.take(spec.block() as usize).collect::<Vec<_>>());
             s.set1(p.kv_last, n, u64::from(self.kv.is_last()));
+            if let Some(port) = p.kv_exp {
+                s.set1(port, n, functional::largest_exponent(spec, &row.v));
+            }
             self.kv.offered = true;
         }
         s.set1(p.kv_valid, n, u64::from(self.kv.offered));

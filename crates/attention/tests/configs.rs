@@ -2,6 +2,7 @@
 
 use attention::Config;
 use attention::config::{DesignConfig, Interleave};
+use numerics::lse::Accumulator;
 use std::path::PathBuf;
 
 fn folder() -> PathBuf {
@@ -38,7 +39,7 @@ fn defaults_are_the_baseline() {
     let config = Config::parse(minimal, "m", &[]).unwrap();
     let engine = config.engine().unwrap();
     assert_eq!(engine.array.interleave, Interleave::Auto);
-    assert_eq!(engine.format.accumulator, numerics::catalog::BF16);
+    assert_eq!(engine.format.accumulator, Accumulator::Float(numerics::catalog::BF16));
     assert_eq!(engine.format.align_bits, 24);
     assert_eq!(config.clock.timing.as_ref().unwrap().period_ps, 2000.0);
 }

@@ -8,7 +8,7 @@ use attention::simulate::{Block, Stalls, run};
 use hdl::{Reset, Timing};
 use numerics::Format;
 use numerics::catalog::{BF16, E4M3};
-use numerics::lse::LSE_PRESETS;
+use numerics::lse::{Accumulator, LSE_PRESETS};
 use numerics::stratified::Rng;
 use sim::Program;
 use std::sync::Arc;
@@ -60,7 +60,7 @@ fn other_accumulators() {
     for (i, man_bits) in [9, 12].into_iter().enumerate() {
         let kernel = FlashDLse { spec: LSE_PRESETS[6].1, skip_threshold: 0 };
         let mut spec = spec(kernel, BF16, 6, 2, 2);
-        spec.accumulator = Format::new(8, man_bits).unwrap();
+        spec.accumulator = Accumulator::Float(Format::new(8, man_bits).unwrap());
         check(&spec, None, i as u64);
     }
 }

@@ -6,7 +6,7 @@ use arith::registry;
 use attention::config::{DesignConfig, EngineConfig, Interleave};
 use attention::{Config, ConfigError, EngineSpec};
 use hdl::Design;
-use numerics::{Format, Policy};
+use numerics::Policy;
 
 /// A configuration, what it describes, and the hardware.
 pub struct Target {
@@ -56,15 +56,17 @@ impl Target {
     }
 
     /// The number formats by what they hold.
-    pub fn formats(&self) -> Vec<(&'static str, Format)> {
+    pub fn formats(&self) -> Vec<(&'static str, String)> {
         match &self.kind {
             Kind::Engine(spec) => vec![
-                ("input", spec.dot.operand),
-                ("score", spec.score()),
-                ("accumulator", spec.accumulator),
-                ("output", spec.output),
+                ("input", spec.dot.operand.to_string()),
+                ("score", spec.score().to_string()),
+                ("accumulator", spec.accumulator.to_string()),
+                ("output", spec.output.to_string()),
             ],
-            Kind::Unit(unit) => vec![("format", unit.params.format), ("result", unit.params.result)],
+            Kind::Unit(unit) => {
+                vec![("format", unit.params.format.to_string()), ("result", unit.params.result.to_string())]
+            }
         }
     }
 }

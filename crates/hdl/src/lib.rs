@@ -32,7 +32,7 @@ pub mod verilog;
 pub use builder::{File, Mem, ModuleBuilder, Reg, address, elaborate};
 pub use design::{Design, Reset, ResetKind};
 pub use error::Error;
-pub use feedback::{StateVar, Update};
+pub use feedback::{StateVar, Update, Write};
 pub use instance::{Arg, Kind, Outputs, each};
 pub use interpret::Interpreter;
 pub use module::*;

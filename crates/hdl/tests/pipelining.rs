@@ -1,7 +1,8 @@
 //! Automatic pipelining: registers where the period asks for them, feedback within the interleave, precise errors.
 
 use hdl::{
-    Curve, DelayModel, Design, Error, Kind, OpKind, Reset, StateVar, Timing, Type, Update, address, elaborate,
+    Curve, DelayModel, Design, Error, Kind, OpKind, Reset, StateVar, Timing, Type, Update, Write, address,
+    elaborate,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -69,9 +70,9 @@ fn recurrence(period: Option<f64>, interleave: u32) -> Result<Design, Error> {
         let [a, x] = ["a", "b"].map(|n| m.input(n, Type::unsigned(8)));
         let en = m.input("en", Type::unsigned(1));
         let var = StateVar { name: "acc", interleave, ty: Type::unsigned(8) };
-        let y = m.feedback(var, slot, &[a, x, en], |old, x| {
-            let next = (old * x[0] + x[1]).truncate(8);
-            Update { next, enable: x[2], out: next }
+        let y = m.feedback(&[var], slot, &[a, x, en], |old, x| {
+            let next = (old[0] * x[0] + x[1]).truncate(8);
+            Update { writes: vec![Write { next, enable: x[2] }], out: next }
         });
         m.output("y", y);
     })

@@ -101,6 +101,7 @@ impl ArrayConfig {
             ("head_dim", integer(self.head_dim)),
             ("query_lanes", integer(self.query_lanes)),
             ("interleave", interleave),
+            ("key_block", self.key_block.map_or("none".into(), integer)),
             ("max_keys", integer(self.max_keys)),
         ])
     }

@@ -9,19 +9,29 @@ impl Config {
     }
 }
 
-/// Adding 1 to 2^p is lost by rounding on p significant bits: a running sum ℓ stops there when all scores are equal.
+/// Adding 1 to 2^p is lost by rounding on p significant bits: a running sum ℓ stops there when all scores are equal. With
+/// blocks that is so for the keys of a block, and for the blocks.
 pub(crate) fn sum_stagnates(engine: &EngineConfig) -> Option<String> {
-    let (format, keys) = (engine.format.accumulator, engine.array.max_keys);
+    let (Accumulator::Float(format), keys) = (engine.format.accumulator, engine.array.max_keys) else {
+        return None;
+    };
     let stops = 1u64 << format.precision();
-    if u64::from(keys) <= stops {
+    let most = most_summands(engine);
+    if u64::from(most) <= stops {
         return None;
     }
-    let enough = enough_bits(keys);
+    let enough = enough_bits(most);
     Some(format!(
         "format.accumulator = \"{format}\" will not hold array.max_keys = {keys}: with equal scores the running sum \
-         stops growing at {stops} keys (bf16 over 4096 keys: 258 to 1490 % error); use \"m{enough}\" or at most \
-         {stops} keys"
+         stops growing at {stops} keys (bf16 over 4096 keys: 258 to 1490 % error); use \"m{enough}\", \
+         array.key_block = 64, or at most {stops} keys"
     ))
+}
+
+/// Most states or keys that are added up one after the other at one level.
+pub(crate) fn most_summands(engine: &EngineConfig) -> u32 {
+    let keys = engine.array.max_keys;
+    engine.array.key_block.map_or(keys, |rows| rows.max(keys.div_ceil(rows)))
 }
 
 /// Significand bits of an accumulator for that many keys: two more than count them keep the rounding of each step

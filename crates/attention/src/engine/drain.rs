@@ -19,7 +19,8 @@ pub(super) struct Drain<'b> {
     pub slot: Signal<'b>,
 }
 
-/// The drain as an instance: `start` with the block's `active` queries, then one result slot after the other.
+/// The drain as an instance: `start` with the block's `active` queries, then one result slot after the other. A row that
+/// is looked at can be loaded `settling` cycles later.
 pub(super) fn call<'b>(
     b: &'b ModuleBuilder,
     spec: &EngineSpec,
@@ -28,8 +29,10 @@ pub(super) fn call<'b>(
     result_valid: Signal<'b>,
     result_slot: Signal<'b>,
     o_ready: Signal<'b>,
+    settling: u32,
 ) -> Drain<'b> {
-    let name = format!("drain_p{}_i{}", spec.lanes, spec.interleave);
+    let wait = if settling == 0 { String::new() } else { format!("_w{settling}") };
+    let name = format!("drain_p{}_i{}{wait}", spec.lanes, spec.interleave);
     let kind = Kind {
         name: &name,
         doc: "brings the results of a block out in query order, inactive queries left out",
@@ -41,12 +44,12 @@ pub(super) fn call<'b>(
         ("result_slot", result_slot),
         ("o_ready", o_ready),
     ];
-    let out = b.call("drain", kind, &inputs, |m, x| body(m, spec, x));
+    let out = b.call("drain", kind, &inputs, |m, x| body(m, spec, x, settling));
     let [busy, valid, last, load, lane, slot] = out[..] else { unreachable!("six outputs") };
     Drain { busy, valid, last, load, lane, slot }
 }
 
-fn body<'m>(m: &'m ModuleBuilder, spec: &EngineSpec, x: &[Signal<'m>]) -> Outputs<'m> {
+fn body<'m>(m: &'m ModuleBuilder, spec: &EngineSpec, x: &[Signal<'m>], settling: u32) -> Outputs<'m> {
     m.explicit();
     let &[start, active, result_valid, result_slot, o_ready] = x else { unreachable!("five inputs") };
     let bit = Type::unsigned(1);
@@ -69,6 +72,8 @@ fn body<'m>(m: &'m ModuleBuilder, spec: &EngineSpec, x: &[Signal<'m>]) -> Output
         .collect();
     let arrived = m.bundle(&arrived);
     let here = pick(arrived, slots, slot.q).named("result_here");
+    let moves = m.wire("moves", bit);
+    let here = settled(m, here, moves, settling);
     let rest = if block == 1 {
         m.zero(pending.q.ty())
     } else {
@@ -79,6 +84,7 @@ fn body<'m>(m: &'m ModuleBuilder, spec: &EngineSpec, x: &[Signal<'m>]) -> Output
     let any_pending = pending.q.reduce_or().named("any_pending");
     let advance = (busy.q & any_pending & here & (room | !wanted)).named("advance");
     let load = (advance & wanted).named("load");
+    m.drive(moves, advance | start);
     m.drive(done, busy.q & !any_pending & arrived.reduce_and());
 
     busy.set(start | (busy.q & !done));
@@ -97,4 +103,15 @@ fn body<'m>(m: &'m ModuleBuilder, spec: &EngineSpec, x: &[Signal<'m>]) -> Output
         ("lane", lane.q),
         ("slot", slot.q),
     ]
+}
+
+/// Whether the row looked at has stood at the output conversion for as long as that takes.
+fn settled<'m>(m: &'m ModuleBuilder, here: Signal<'m>, moves: Signal<'m>, settling: u32) -> Signal<'m> {
+    let mut settled = here;
+    for cycle in 1..=settling {
+        let stood = m.register(&format!("stood_{cycle}"), here.ty()).reset(0);
+        stood.set(settled & !moves);
+        settled = stood.q;
+    }
+    settled.named("row_settled")
 }

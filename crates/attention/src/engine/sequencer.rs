@@ -1,63 +1,119 @@
-//! Accepts key rows and steps every accepted row through the slots.
+//! Accepts key rows and steps every accepted row through the slots; inserts the steps that merge a block of keys and
+//! that rescale a fixed-point o.
+//!
+//! A row, a merge and a rescaling all take one step per slot, one after the other. A row that raises the anchor waits
+//! at the port until every level that holds something has been rescaled.
 
 use super::{EngineSpec, next_of, pick};
-use hdl::{Kind, ModuleBuilder, Outputs, Signal, Type};
+use hdl::{Arg, Kind, ModuleBuilder, Outputs, Signal, Type, index_width};
 
 /// The step the lanes are given in this cycle, and the handshake around it.
-pub(super) struct Step<'b> {
+pub(super) struct Sequencer<'b> {
     /// A row can be taken.
     pub ready: Signal<'b>,
     /// A row is taken this cycle.
     pub accept: Signal<'b>,
-    /// The row taken is the last of its block.
+    /// The row taken is the last of its query block.
     pub block_end: Signal<'b>,
     /// Bank of the queries that the row taken will meet.
     pub next_bank: Signal<'b>,
     /// There is a step.
     pub valid: Signal<'b>,
-    /// It is the first of its row.
+    /// It is the first of its row (or merge, or rescaling).
     pub row_start: Signal<'b>,
     /// Its slot.
     pub slot: Signal<'b>,
     /// Bank of its queries.
     pub bank: Signal<'b>,
-    /// Its row is the first of the block.
+    /// Its row is the first of the query block.
     pub first: Signal<'b>,
-    /// Its row is the last of the block.
+    /// It gives the slot's result.
     pub last: Signal<'b>,
-    /// It is the last of its block: the query bank is free.
+    /// The last row's last step is over: the query bank is free.
     pub release: Signal<'b>,
+    /// With blocks of keys.
+    pub merge: Option<Signal<'b>>,
+    /// With merges of two steps: the first of them.
+    pub convert: Option<Signal<'b>>,
+    /// With a fixed-point o.
+    pub anchor: Option<Anchor<'b>>,
+}
+
+/// What a fixed-point o needs.
+pub(super) struct Anchor<'b> {
+    /// A rescaling begins in the next cycle: the value row is to read 0.
+    pub start: Signal<'b>,
+    /// The step rescales.
+    pub rescale: Signal<'b>,
+    /// With blocks of keys, it is about the outer state.
+    pub outer: Option<Signal<'b>>,
+    /// One less than the anchor grows by.
+    pub shift: Signal<'b>,
+    /// The anchor of the row that is taken.
+    pub row: Signal<'b>,
+}
+
+/// The inputs of the sequencer.
+pub(super) struct Inputs<'b> {
+    pub kv_valid: Signal<'b>,
+    pub kv_last: Signal<'b>,
+    /// Largest exponent field of the value row; with a fixed-point o.
+    pub kv_exp: Option<Signal<'b>>,
+    /// Per query bank, its block is there.
+    pub full: Signal<'b>,
+    pub drain_busy: Signal<'b>,
 }
 
 /// The sequencer as an instance.
-pub(super) fn call<'b>(
-    b: &'b ModuleBuilder,
-    spec: &EngineSpec,
-    kv_valid: Signal<'b>,
-    kv_last: Signal<'b>,
-    full: Signal<'b>,
-    drain_busy: Signal<'b>,
-) -> Step<'b> {
-    let name = format!("sequencer_i{}", spec.interleave);
-    let kind = Kind { name: &name, doc: "holds each key row for one step per slot" };
-    let inputs = [("kv_valid", kv_valid), ("kv_last", kv_last), ("full", full), ("drain_busy", drain_busy)];
-    let out = b.call("sequencer", kind, &inputs, |m, x| body(m, spec, x[0], x[1], x[2], x[3]));
-    let [ready, accept, block_end, next_bank, valid, row_start, slot, bank, first, last, release] = out[..]
-    else {
-        unreachable!("eleven outputs")
-    };
-    Step { ready, accept, block_end, next_bank, valid, row_start, slot, bank, first, last, release }
+pub(super) fn call<'b>(b: &'b ModuleBuilder, spec: &EngineSpec, x: &Inputs<'b>) -> Sequencer<'b> {
+    let block = spec.key_block.map_or(String::new(), |n| format!("_b{n}x{}", spec.kernel.merge_steps()));
+    let anchor = spec.anchor_type().map_or(String::new(), |ty| format!("_e{}", ty.width));
+    let name = format!("sequencer_i{}{block}{anchor}", spec.interleave);
+    let kind =
+        Kind { name: &name, doc: "holds each key row for one step per slot, inserts merges and rescalings" };
+    let mut inputs = vec![
+        ("kv_valid", x.kv_valid),
+        ("kv_last", x.kv_last),
+        ("full", x.full),
+        ("drain_busy", x.drain_busy),
+    ];
+    inputs.extend(x.kv_exp.map(|e| ("kv_exp", e)));
+    let types: Vec<(&str, Type)> = inputs.iter().map(|(name, signal)| (*name, signal.ty())).collect();
+    let module = b.define(kind, &types, |m, x| body(m, spec, x));
+    let args: Vec<(&str, Arg<'b>)> = inputs.iter().map(|&(name, signal)| (name, signal.into())).collect();
+    let out = b.instantiate("sequencer", 1, module, &args);
+    let kind = b.defined(module);
+    let find = |name: &str| kind.outputs().position(|(_, port)| &*port.name == name).map(|i| out[i]);
+    let get = |name: &str| find(name).expect("every sequencer has it");
+    Sequencer {
+        ready: get("kv_ready"),
+        accept: get("accept"),
+        block_end: get("block_end"),
+        next_bank: get("next_block_bank"),
+        valid: get("step_valid"),
+        row_start: get("row_start"),
+        slot: get("step_slot"),
+        bank: get("step_bank"),
+        first: get("step_first"),
+        last: get("step_last"),
+        release: get("release_bank"),
+        merge: find("step_merge"),
+        convert: find("step_convert"),
+        anchor: find("step_rescale").map(|rescale| Anchor {
+            start: get("rescale_start"),
+            rescale,
+            outer: find("step_outer"),
+            shift: get("step_shift"),
+            row: get("row_anchor"),
+        }),
+    }
 }
 
-fn body<'m>(
-    m: &'m ModuleBuilder,
-    spec: &EngineSpec,
-    kv_valid: Signal<'m>,
-    kv_last: Signal<'m>,
-    full: Signal<'m>,
-    drain_busy: Signal<'m>,
-) -> Outputs<'m> {
+fn body<'m>(m: &'m ModuleBuilder, spec: &EngineSpec, x: &[Signal<'m>]) -> Outputs<'m> {
     m.explicit();
+    let &[kv_valid, kv_last, full, drain_busy, ref kv_exp @ ..] = x else {
+        unreachable!("four inputs at least")
+    };
     let bit = Type::unsigned(1);
     let running = m.register("running", bit).reset(0);
     let slot = m.register("slot", spec.slot_type()).reset(0);
@@ -67,31 +123,153 @@ fn body<'m>(
     let row_end = (running.q & slot.q.eq_const(u64::from(spec.interleave) - 1)).named("row_end");
     let idle = (!running.q | row_end).named("idle");
     let queries_there = pick(full, 2, next_bank.q).named("queries_there");
-    let ready = (idle & queries_there & !(kv_last & drain_busy)).named("ready");
-    let accept = (kv_valid & ready).named("accept");
-    running.set(accept | (running.q & !row_end));
+    let results_fit = (!(kv_last & drain_busy)).named("results_fit");
+    let accept = m.wire("accept", bit);
+    let blocks = spec.key_block.map(|rows| Blocks::new(m, rows, spec, idle, accept, kv_last));
+    let merge_first = blocks.as_ref().map(|b| b.due);
+    let may_take = merge_first.map_or(idle, |due| idle & !due) & queries_there & results_fit;
+    let anchor = kv_exp.first().map(|&exponent| {
+        let offered = (kv_valid & may_take).named("row_offered");
+        Rescaling::new(m, exponent, offered, next_first.q, accept, blocks.as_ref())
+    });
+    let ready = anchor.as_ref().map_or(may_take, |a| may_take & !a.wanted).named("ready");
+    m.drive(accept, kv_valid & ready);
+
+    let starts: Vec<Signal<'m>> =
+        [Some(accept), blocks.as_ref().map(|b| b.start), anchor.as_ref().map(|a| a.start)]
+            .into_iter()
+            .flatten()
+            .collect();
+    let start = starts.into_iter().reduce(|a, b| a | b).expect("rows start").named("start");
+    running.set(start | (running.q & !row_end));
     slot.enable(running.q).set(next_of(slot.q, spec.interleave));
     next_bank.enable(accept).set(next_bank.q ^ kv_last);
     next_first.enable(accept).set(kv_last);
 
-    let row = |name: &str, value: Signal<'m>| {
-        let register = m.register(name, bit).enable(accept);
+    let kept = |name: &str, value: Signal<'m>| {
+        let register = m.register(name, bit).enable(start);
         register.set(value);
         register.q
     };
-    let (bank, first, last) = (row("bank", next_bank.q), row("first", next_first.q), row("last", kv_last));
-    let row_start = running.q & slot.q.is_zero();
-    vec![
+    let (bank, first) = (kept("bank", next_bank.q), kept("first", accept & next_first.q));
+    let row_last = kept("row_last", accept & kv_last);
+    let result = blocks.as_ref().map_or(row_last, |b| kept("result", b.result));
+    let mut outputs = vec![
         ("kv_ready", ready),
         ("accept", accept),
         ("block_end", accept & kv_last),
         ("next_block_bank", next_bank.q),
         ("step_valid", running.q),
-        ("row_start", row_start),
+        ("row_start", running.q & slot.q.is_zero()),
         ("step_slot", slot.q),
         ("step_bank", bank),
         ("step_first", first),
-        ("step_last", last),
-        ("release_bank", row_end & last),
-    ]
+        ("step_last", result),
+        ("release_bank", row_end & row_last),
+    ];
+    if let Some(blocks) = &blocks {
+        outputs.push(("step_merge", kept("merge", blocks.merge)));
+        outputs.extend(blocks.convert.map(|now| ("step_convert", kept("convert", now))));
+    }
+    if let Some(anchor) = &anchor {
+        outputs.push(("rescale_start", anchor.start));
+        outputs.push(("step_rescale", kept("rescale", anchor.start)));
+        let outer = blocks.as_ref().zip(anchor.outer).map(|(blocks, outer)| outer | blocks.merge);
+        outputs.extend(outer.map(|outer| ("step_outer", kept("outer", outer))));
+        let shift = m.register("shift", anchor.shift.ty()).enable(anchor.start);
+        shift.set(anchor.shift);
+        outputs.extend([("step_shift", shift.q), ("row_anchor", anchor.row)]);
+    }
+    outputs
+}
+
+/// Counts rows into blocks and merges each when it is complete.
+struct Blocks<'m> {
+    /// A complete block waits to be merged.
+    due: Signal<'m>,
+    /// A merge, or the conversion before it, starts.
+    start: Signal<'m>,
+    merge: Signal<'m>,
+    convert: Option<Signal<'m>>,
+    /// The merge that starts completes the query block.
+    result: Signal<'m>,
+    /// The block at hand has rows.
+    begun: Signal<'m>,
+    /// A block of this query block has been merged.
+    merged: Signal<'m>,
+}
+
+impl<'m> Blocks<'m> {
+    fn new(
+        m: &'m ModuleBuilder,
+        rows: u32,
+        spec: &EngineSpec,
+        idle: Signal<'m>,
+        accept: Signal<'m>,
+        kv_last: Signal<'m>,
+    ) -> Self {
+        let bit = Type::unsigned(1);
+        let count = m.register("rows", Type::unsigned(index_width(rows))).reset(0).enable(accept);
+        let complete = (kv_last | count.q.eq_const(u64::from(rows) - 1)).named("complete");
+        count.set(complete.mux(m.zero(count.q.ty()), next_of(count.q, rows)));
+        let ending = m.register("ending", bit).enable(accept);
+        ending.set(kv_last);
+        let due = m.register("merge_due", bit).reset(0);
+        let start = (idle & due.q).named("merge_start");
+        let (convert, merge) = if spec.kernel.merge_steps() > 1 {
+            let converted = m.register("converted", bit).reset(0).enable(start);
+            converted.set(!converted.q);
+            (Some(start & !converted.q), start & converted.q)
+        } else {
+            (None, start)
+        };
+        due.set((accept & complete) | (due.q & !merge));
+        let merged = m.register("merged", bit).reset(0).enable(merge);
+        merged.set(!ending.q);
+        let begun = !count.q.is_zero();
+        Blocks { due: due.q, start, merge, convert, result: merge & ending.q, begun, merged: merged.q }
+    }
+}
+
+/// Keeps the anchor, and rescales what is held when a row raises it.
+struct Rescaling<'m> {
+    /// The row at the port raises the anchor: it is not taken.
+    wanted: Signal<'m>,
+    /// A rescaling starts.
+    start: Signal<'m>,
+    outer: Option<Signal<'m>>,
+    shift: Signal<'m>,
+    row: Signal<'m>,
+}
+
+impl<'m> Rescaling<'m> {
+    fn new(
+        m: &'m ModuleBuilder,
+        exponent: Signal<'m>,
+        offered: Signal<'m>,
+        next_first: Signal<'m>,
+        accept: Signal<'m>,
+        blocks: Option<&Blocks<'m>>,
+    ) -> Self {
+        let anchor = m.register("anchor", exponent.ty());
+        let wanted = (!next_first & exponent.gt(anchor.q)).named("raises_anchor");
+        let start = (offered & wanted).named("rescale_start");
+        // Levels that hold nothing are left out; the inner one comes first.
+        let (outer, done) = match blocks {
+            None => (None, start),
+            Some(blocks) => {
+                let inner_done =
+                    m.register("inner_rescaled", Type::unsigned(1)).reset(0).enable(start | accept);
+                let outer = (inner_done.q | !blocks.begun).named("rescales_outer");
+                let done = start & (outer | !blocks.merged);
+                inner_done.set(start & !done);
+                (Some(start & outer), done)
+            }
+        };
+        let row = next_first.mux(exponent, anchor.q).named("row_anchor");
+        anchor.enable(done | (accept & next_first)).set(exponent);
+        let growth = (exponent - anchor.q).low(exponent.width()).named("growth");
+        let shift = (growth - m.lit(1, 1)).low(exponent.width());
+        Rescaling { wanted, start, outer, shift, row }
+    }
 }

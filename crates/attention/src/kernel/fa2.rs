@@ -7,13 +7,13 @@
 //! A first key meets l = 0 and o = +0 under m = s, so that l becomes 1 and o becomes v by the same datapath (a −0 in v
 //! as +0). A key that is not met has c = 1 and e = 0 and writes nothing. Zeros in a result row are +0.
 
-use super::{Kernel, KernelEntry, QueryModel, Step, state};
+use super::{Kernel, KernelEntry, Model, Rescale, ScalarStep, ScalarUpdate, State};
 use crate::config::{ConfigError, EngineConfig, Section, segments, sum_stagnates};
 use crate::engine::EngineSpec;
 use arith::float::{float_type, policy_suffix};
 use arith::{Exp, FpAdd, FpMax, FpMul, Reciprocal};
-use hdl::{Kind, ModuleBuilder, Outputs, Signal, StateVar, Update, each};
-use numerics::{ExpSpec, Format, Policy, RecipSpec, scalar};
+use hdl::{Kind, ModuleBuilder, Signal, Type, each};
+use numerics::{ExpSpec, RecipSpec, scalar};
 use std::sync::Arc;
 
 /// The kernel.
@@ -43,7 +43,7 @@ fn read(section: &mut Section<'_>) -> Result<Arc<dyn Kernel>, ConfigError> {
 
 impl Fa2 {
     fn exp(&self, spec: &EngineSpec) -> ExpSpec {
-        ExpSpec { segments: self.exp_segments, ..ExpSpec::new(spec.score(), spec.accumulator) }
+        ExpSpec { segments: self.exp_segments, ..ExpSpec::new(spec.score(), spec.float()) }
     }
 }
 
@@ -64,96 +64,93 @@ impl Kernel for Fa2 {
         sum_stagnates(engine).into_iter().collect()
     }
 
-    fn lane<'m>(&self, m: &'m ModuleBuilder, spec: &EngineSpec, step: &Step<'m>) -> Signal<'m> {
-        let (score, policy) = (spec.score(), spec.policy);
-        let (old_max, new_max) = running_max(m, spec, step);
-        let sub = FpAdd { format: score, policy };
-        let exp = Exp { spec: self.exp(spec), policy };
-        let correction = sub.call_sub(m, "max_change", old_max, new_max);
-        let correction = exp.call(m, "exp_correction", correction).named("correction");
-        let weight = sub.call_sub(m, "below_max", step.score, new_max);
-        let weight = exp.call(m, "exp_weight", weight).named("weight");
+    fn state(&self, spec: &EngineSpec) -> Vec<(&'static str, Type)> {
+        vec![("m", float_type(spec.score()))]
+    }
 
-        let one = m.lit(spec.accumulator.one(), spec.accumulator.width());
-        let correction = step.update.mux(correction, one).named("correction_or_one");
-        let weight = step.update.mux(weight, m.zero(weight.ty())).named("weight_or_zero");
-        let update = MulAdd { format: spec.accumulator, policy, interleave: spec.interleave };
-        let sum = update.feedback(m, "l", [step.slot, step.fresh, step.update], correction, weight);
-        let name =
-            format!("fa2_element_{}_i{}{}", spec.accumulator.name(), spec.interleave, policy_suffix(&policy));
-        let kind = Kind { name: &name, doc: "o = o * correction + v * weight for the slot's query" };
-        let inputs = [
-            ("v", each(step.v)),
-            ("correction", correction.into()),
-            ("weight", weight.into()),
-            ("slot", step.slot.into()),
-            ("fresh", step.fresh.into()),
-            ("update", step.update.into()),
-        ];
-        let o = m.call_array("element", spec.head_dim, kind, &inputs, |m, x| update.element(m, x))[0];
+    fn scalar<'m>(
+        &self,
+        m: &'m ModuleBuilder,
+        spec: &EngineSpec,
+        state: &[Signal<'m>],
+        step: ScalarStep<'m>,
+    ) -> ScalarUpdate<'m> {
+        running_max(m, spec, state[0], step)
+    }
+
+    fn controls<'m>(
+        &self,
+        m: &'m ModuleBuilder,
+        spec: &EngineSpec,
+        scalar: &[Signal<'m>],
+        _: Option<Rescale<'m>>,
+    ) -> Vec<(&'static str, Signal<'m>)> {
+        let &[before, after, score, fresh, update] = scalar else { unreachable!("five signals") };
+        let sub = FpAdd { format: spec.score(), policy: spec.policy };
+        let exp = Exp { spec: self.exp(spec), policy: spec.policy };
+        let correction = sub.call_sub(m, "max_change", before, after);
+        let correction = exp.call(m, "exp_correction", correction).named("correction");
+        let weight = sub.call_sub(m, "below_max", score, after);
+        let weight = exp.call(m, "exp_weight", weight).named("weight");
+        let one = m.lit(spec.float().one(), spec.float().width());
+        vec![
+            ("correction", update.mux(correction, one).named("correction_or_one")),
+            ("weight", update.mux(weight, m.zero(weight.ty())).named("weight_or_zero")),
+            ("fresh", fresh),
+        ]
+    }
+
+    fn element_kind(&self, spec: &EngineSpec) -> (String, &'static str) {
+        let name = format!("fa2_element_{}{}", spec.float().name(), policy_suffix(&spec.policy));
+        (name, "o = o * correction + v * weight for the slot's query")
+    }
+
+    fn element<'m>(
+        &self,
+        m: &'m ModuleBuilder,
+        spec: &EngineSpec,
+        o: Signal<'m>,
+        v: Signal<'m>,
+        controls: &[Signal<'m>],
+    ) -> Signal<'m> {
+        let &[correction, weight, fresh] = controls else { unreachable!("three controls") };
+        let mul = FpMul::uniform(spec.float(), spec.policy);
+        let add = FpAdd { format: spec.float(), policy: spec.policy };
+        let before = fresh.mux(m.zero(o.ty()), o).named("o_before");
+        let scaled = mul.call(m, "mul_o", before, correction);
+        let addend = mul.call(m, "mul_v", v, weight);
+        add.call(m, "add_o", scaled, addend)
+    }
+
+    fn has_sum(&self) -> bool {
+        true
+    }
+
+    fn normalize<'m>(
+        &self,
+        m: &'m ModuleBuilder,
+        spec: &EngineSpec,
+        o: Signal<'m>,
+        sum: Signal<'m>,
+    ) -> Signal<'m> {
         normalize(m, spec, self.recip_segments, o, sum)
     }
 
-    fn model(&self, spec: &EngineSpec) -> Box<dyn QueryModel> {
-        Box::new(Model {
-            spec: spec.clone(),
-            exp: self.exp(spec),
-            recip_segments: self.recip_segments,
-            state: None,
-        })
+    fn model(&self, spec: &EngineSpec) -> Box<dyn Model> {
+        Box::new(Reference { spec: spec.clone(), exp: self.exp(spec), recip_segments: self.recip_segments })
     }
 }
 
-/// The running maximum before and after the step.
+/// The running maximum; gives it before and after, the score, and the step's flags.
 pub(super) fn running_max<'m>(
     m: &'m ModuleBuilder,
     spec: &EngineSpec,
-    step: &Step<'m>,
-) -> (Signal<'m>, Signal<'m>) {
-    let max = FpMax { format: spec.score() };
-    let var = state(spec, "m", float_type(spec.score()));
-    m.feedback(var, step.slot, &[step.score, step.fresh, step.update], |old, x| {
-        let before = x[1].mux(x[0], old).named("m_before");
-        let next = max.call(m, "max", before, x[0]).named("m_next");
-        Update { next, enable: x[2], out: (before, next) }
-    })
-}
-
-/// `state·correction + addend`, the update of ℓ and of every element of o.
-#[derive(Clone, Copy)]
-struct MulAdd {
-    format: Format,
-    policy: Policy,
-    interleave: u32,
-}
-
-impl MulAdd {
-    fn element<'m>(&self, m: &'m ModuleBuilder, x: &[Signal<'m>]) -> Outputs<'m> {
-        let &[v, correction, weight, slot, fresh, update] = x else { unreachable!("six inputs") };
-        let mul = FpMul::uniform(self.format, self.policy);
-        let addend = mul.call(m, "mul_weight", v, weight);
-        vec![("o", self.feedback(m, "o", [slot, fresh, update], correction, addend))]
-    }
-
-    /// The recurrence; returns the state after the step.
-    fn feedback<'m>(
-        &self,
-        m: &'m ModuleBuilder,
-        name: &str,
-        [slot, fresh, update]: [Signal<'m>; 3],
-        correction: Signal<'m>,
-        addend: Signal<'m>,
-    ) -> Signal<'m> {
-        let mul = FpMul::uniform(self.format, self.policy);
-        let add = FpAdd { format: self.format, policy: self.policy };
-        let var = StateVar { name, interleave: self.interleave, ty: float_type(self.format) };
-        m.feedback(var, slot, &[correction, addend, fresh, update], |old, x| {
-            let old = x[2].mux(m.zero(old.ty()), old).named(&format!("{name}_before"));
-            let scaled = mul.call(m, &format!("mul_{name}"), old, x[0]);
-            let next = add.call(m, &format!("add_{name}"), scaled, x[1]).named(&format!("{name}_next"));
-            Update { next, enable: x[3], out: next }
-        })
-    }
+    old: Signal<'m>,
+    ScalarStep { score, fresh, update, .. }: ScalarStep<'m>,
+) -> ScalarUpdate<'m> {
+    let before = fresh.mux(score, old).named("m_before");
+    let next = FpMax { format: spec.score() }.call(m, "max", before, score).named("m_next");
+    ScalarUpdate { next: vec![next], write: update, out: vec![before, next, score, fresh, update] }
 }
 
 /// `o · 1/ℓ`, one multiplier per element.
@@ -164,7 +161,7 @@ pub(super) fn normalize<'m>(
     o: Signal<'m>,
     sum: Signal<'m>,
 ) -> Signal<'m> {
-    let (format, policy) = (spec.accumulator, spec.policy);
+    let (format, policy) = (spec.float(), spec.policy);
     let recip = Reciprocal { spec: RecipSpec { segments, ..RecipSpec::new(format, format) }, policy };
     let inverse = recip.call(m, "recip", sum).named("inverse_sum");
     let mul = FpMul { a: format, b: format, result: spec.output, policy };
@@ -181,39 +178,50 @@ pub(super) fn normalize<'m>(
 
 /// The functional counterpart of [`normalize`].
 pub(super) fn normalized(spec: &EngineSpec, segments: u32, o: &[u64], sum: u64) -> Vec<u64> {
-    let (format, policy) = (spec.accumulator, &spec.policy);
+    let (format, policy) = (spec.float(), &spec.policy);
     let inverse = RecipSpec { segments, ..RecipSpec::new(format, format) }.compute(policy, sum);
     let scaled = |&o: &u64| scalar::mul(format, format, spec.output, policy, o, inverse);
     let positive_zero = |y: u64| if spec.output.is_zero(y) { 0 } else { y };
     o.iter().map(scaled).map(positive_zero).collect()
 }
 
-struct Model {
+struct Reference {
     spec: EngineSpec,
     exp: ExpSpec,
     recip_segments: u32,
-    /// m, ℓ, o
-    state: Option<(u64, u64, Vec<u64>)>,
 }
 
-impl QueryModel for Model {
-    fn step(&mut self, s: u64, v: &[u64]) {
-        let (score, acc, policy) = (self.spec.score(), self.spec.accumulator, &self.spec.policy);
-        let (max, sum, o) = self.state.get_or_insert_with(|| (s, 0, vec![0; v.len()]));
-        let new_max = scalar::max(score, *max, s);
-        let exp = |x| self.exp.compute(policy, x);
-        let correction = exp(scalar::sub(score, policy, *max, new_max));
-        let weight = exp(scalar::sub(score, policy, s, new_max));
+impl Reference {
+    /// Meets a score and a row `[1 v]`, or another state's maximum and `[ℓ o]`. State: m, and [ℓ o].
+    fn meet(&self, state: Option<State>, s: u64, row: &[u64]) -> State {
+        let (score, acc, policy) = (self.spec.score(), self.spec.float(), &self.spec.policy);
+        let empty = || State { scalars: vec![s], elements: vec![0; row.len()], anchor: 0 };
+        let State { scalars, elements, anchor } = state.unwrap_or_else(empty);
+        let max = scalar::max(score, scalars[0], s);
+        let exp = |x| self.exp.compute(policy, scalar::sub(score, policy, x, max));
+        let (correction, weight) = (exp(scalars[0]), exp(s));
         let mul = |a, b| scalar::mul(acc, acc, acc, policy, a, b);
-        *max = new_max;
-        *sum = scalar::add(acc, policy, mul(*sum, correction), weight);
-        for (o, &v) in o.iter_mut().zip(v) {
-            *o = scalar::add(acc, policy, mul(*o, correction), mul(v, weight));
-        }
+        let next = |(&o, &v)| scalar::add(acc, policy, mul(o, correction), mul(v, weight));
+        State { scalars: vec![max], elements: elements.iter().zip(row).map(next).collect(), anchor }
+    }
+}
+
+impl Model for Reference {
+    fn step(&self, state: Option<State>, score: u64, v: &[u64], _: u64) -> State {
+        self.meet(state, score, &with_one(&self.spec, v))
     }
 
-    fn result(&self) -> Vec<u64> {
-        let (_, sum, o) = self.state.as_ref().expect("a key was met");
-        normalized(&self.spec, self.recip_segments, o, *sum)
+    fn merge(&self, running: State, other: State) -> State {
+        self.meet(Some(running), other.scalars[0], &other.elements)
     }
+
+    fn result(&self, state: &State) -> Vec<u64> {
+        normalized(&self.spec, self.recip_segments, &state.elements[1..], state.elements[0])
+    }
+}
+
+/// `[1 v]` in the accumulator's format.
+pub(super) fn with_one(spec: &EngineSpec, v: &[u64]) -> Vec<u64> {
+    let wide = |&v| spec.accumulator.load(&spec.policy, spec.value, v, 0);
+    [spec.float().one()].into_iter().chain(v.iter().map(wide)).collect()
 }

@@ -8,13 +8,13 @@
 //! A first key meets [0 0] under m = s, so that the state becomes [1 v] by the same datapath; a key that is not met has
 //! correction 0 and the level that flushes every input, and writes nothing.
 
-use super::fa2::{normalize, normalized};
-use super::{Kernel, KernelEntry, QueryModel, Step, Width, state};
+use super::fa2::{normalize, normalized, running_max, with_one};
+use super::{Kernel, KernelEntry, Model, Rescale, ScalarStep, ScalarUpdate, State, Width};
 use crate::config::{ConfigError, EngineConfig, Section, segments, sum_stagnates};
 use crate::engine::EngineSpec;
 use arith::float::{clamp_amount, float_type, policy_suffix};
 use arith::{ExpMul, FpAdd};
-use hdl::{Kind, ModuleBuilder, Outputs, Signal, Type, Update, each};
+use hdl::{ModuleBuilder, Signal, Type};
 use numerics::{ExpMulSpec, scalar};
 use std::sync::Arc;
 
@@ -57,7 +57,7 @@ fn read(section: &mut Section<'_>) -> Result<Arc<dyn Kernel>, ConfigError> {
 
 impl Fa2ExpMul {
     fn unit(&self, spec: &EngineSpec) -> ExpMulSpec {
-        ExpMulSpec::new(spec.accumulator, spec.score(), spec.accumulator, self.fraction_bits)
+        ExpMulSpec::new(spec.float(), spec.score(), spec.float(), self.fraction_bits)
     }
 
     /// A correction below half a step of L is rounded to no correction at all, every time.
@@ -70,13 +70,8 @@ impl Fa2ExpMul {
         )
     }
 
-    /// Levels of the correction of the state and of the new value.
-    fn levels<'m>(&self, m: &'m ModuleBuilder, spec: &EngineSpec, step: &Step<'m>) -> [Signal<'m>; 2] {
-        let unit = ExpMul { spec: self.unit(spec), policy: spec.policy };
-        match self.quantize {
-            Quantize::Each => levels_of_differences(m, spec, &unit, step),
-            Quantize::ScoreFirst => levels_of_scores(m, spec, &unit, step),
-        }
+    fn hardware(&self, spec: &EngineSpec) -> ExpMul {
+        ExpMul { spec: self.unit(spec), policy: spec.policy }
     }
 }
 
@@ -104,142 +99,183 @@ impl Kernel for Fa2ExpMul {
         vec![Width { name: "level L", bits: self.unit(spec).level_bits(), reason }]
     }
 
-    fn lane<'m>(&self, m: &'m ModuleBuilder, spec: &EngineSpec, step: &Step<'m>) -> Signal<'m> {
-        let [correction, weight] = self.levels(m, spec, step);
-        let unit = ExpMul { spec: self.unit(spec), policy: spec.policy };
-        let (none, all) = (m.zero(unit.level_type()), m.lit(self.unit(spec).most(), unit.level_type().width));
-        let correction = step.update.mux(correction, none).named("correction");
-        let weight = step.update.mux(weight, all).named("weight");
-        let one = m.lit(spec.accumulator.one(), spec.accumulator.width());
-        let extended = m.bundle(&[one, step.v]);
-        let f = self.fraction_bits;
-        let name = format!(
-            "expmul_element_{}_f{f}_i{}{}",
-            spec.accumulator.name(),
-            spec.interleave,
-            policy_suffix(&spec.policy)
-        );
-        let kind = Kind { name: &name, doc: "o = o * 2^-correction + v * 2^-weight for the slot's query" };
-        let inputs = [
-            ("v", each(extended)),
-            ("correction", correction.into()),
-            ("weight", weight.into()),
-            ("slot", step.slot.into()),
-            ("fresh", step.fresh.into()),
-            ("update", step.update.into()),
-        ];
-        let count = spec.head_dim + 1;
-        let state = m.call_array("element", count, kind, &inputs, |m, x| element(m, spec, &unit, x))[0];
-        let (sum, o) = (state.element(0), state.elements(1, spec.head_dim));
+    fn state(&self, spec: &EngineSpec) -> Vec<(&'static str, Type)> {
+        let ty = match self.quantize {
+            Quantize::Each => float_type(spec.score()),
+            Quantize::ScoreFirst => Type::signed(self.unit(spec).score_bits()),
+        };
+        vec![("m", ty)]
+    }
+
+    fn score<'m>(&self, m: &'m ModuleBuilder, spec: &EngineSpec, score: Signal<'m>) -> Signal<'m> {
+        match self.quantize {
+            Quantize::Each => score,
+            Quantize::ScoreFirst => self.hardware(spec).quantize_score(m, "base2_score", score),
+        }
+    }
+
+    fn scalar<'m>(
+        &self,
+        m: &'m ModuleBuilder,
+        spec: &EngineSpec,
+        state: &[Signal<'m>],
+        step: ScalarStep<'m>,
+    ) -> ScalarUpdate<'m> {
+        match self.quantize {
+            Quantize::Each => running_max(m, spec, state[0], step),
+            Quantize::ScoreFirst => integer_max(state[0], step),
+        }
+    }
+
+    fn controls<'m>(
+        &self,
+        m: &'m ModuleBuilder,
+        spec: &EngineSpec,
+        scalar: &[Signal<'m>],
+        _: Option<Rescale<'m>>,
+    ) -> Vec<(&'static str, Signal<'m>)> {
+        let &[before, after, score, fresh, update] = scalar else { unreachable!("five signals") };
+        let unit = self.hardware(spec);
+        let [correction, weight] = match self.quantize {
+            Quantize::Each => levels_of_differences(m, spec, &unit, before, after, score),
+            Quantize::ScoreFirst => [("correction", before), ("weight", score)].map(|(name, from)| {
+                clamp_amount(after - from, unit.spec.most()).named(&format!("level_{name}"))
+            }),
+        };
+        let (none, all) = (m.zero(unit.level_type()), m.lit(unit.spec.most(), unit.level_type().width));
+        vec![
+            ("correction", update.mux(correction, none).named("correction")),
+            ("weight", update.mux(weight, all).named("weight")),
+            ("fresh", fresh),
+        ]
+    }
+
+    fn element_kind(&self, spec: &EngineSpec) -> (String, &'static str) {
+        let (format, f) = (spec.float().name(), self.fraction_bits);
+        let name = format!("expmul_element_{format}_f{f}{}", policy_suffix(&spec.policy));
+        (name, "o = o * 2^-correction + v * 2^-weight for the slot's query")
+    }
+
+    fn element<'m>(
+        &self,
+        m: &'m ModuleBuilder,
+        spec: &EngineSpec,
+        o: Signal<'m>,
+        v: Signal<'m>,
+        controls: &[Signal<'m>],
+    ) -> Signal<'m> {
+        let &[correction, weight, fresh] = controls else { unreachable!("three controls") };
+        let unit = self.hardware(spec);
+        let before = fresh.mux(m.zero(o.ty()), o).named("o_before");
+        let scaled = unit.apply(m, "scale_o", before, correction);
+        let addend = unit.apply(m, "scale_v", v, weight);
+        FpAdd { format: spec.float(), policy: spec.policy }.call(m, "add_o", scaled, addend)
+    }
+
+    fn has_sum(&self) -> bool {
+        true
+    }
+
+    fn normalize<'m>(
+        &self,
+        m: &'m ModuleBuilder,
+        spec: &EngineSpec,
+        o: Signal<'m>,
+        sum: Signal<'m>,
+    ) -> Signal<'m> {
         normalize(m, spec, self.recip_segments, o, sum)
     }
 
-    fn model(&self, spec: &EngineSpec) -> Box<dyn QueryModel> {
-        Box::new(Model { spec: spec.clone(), kernel: *self, unit: self.unit(spec), state: None })
+    fn model(&self, spec: &EngineSpec) -> Box<dyn Model> {
+        Box::new(Reference { spec: spec.clone(), kernel: *self, unit: self.unit(spec) })
     }
 }
 
-/// `quantize = each`: float maximum and differences, each difference quantised.
+/// `quantize = each`: float differences, each quantised.
 fn levels_of_differences<'m>(
     m: &'m ModuleBuilder,
     spec: &EngineSpec,
     unit: &ExpMul,
-    step: &Step<'m>,
+    before: Signal<'m>,
+    after: Signal<'m>,
+    score: Signal<'m>,
 ) -> [Signal<'m>; 2] {
-    let (old_max, new_max) = super::fa2::running_max(m, spec, step);
     let sub = FpAdd { format: spec.score(), policy: spec.policy };
-    let change = sub.call_sub(m, "max_change", old_max, new_max);
-    let below = sub.call_sub(m, "below_max", step.score, new_max);
+    let change = sub.call_sub(m, "max_change", before, after);
+    let below = sub.call_sub(m, "below_max", score, after);
     [unit.quantize(m, "level_correction", change), unit.quantize(m, "level_weight", below)]
 }
 
-/// `quantize = score-first`: integer maximum and differences of quantised base-2 scores.
-fn levels_of_scores<'m>(
-    m: &'m ModuleBuilder,
-    spec: &EngineSpec,
-    unit: &ExpMul,
-    step: &Step<'m>,
-) -> [Signal<'m>; 2] {
-    let score = unit.quantize_score(m, "base2_score", step.score);
-    let var = state(spec, "m", Type::signed(unit.spec.score_bits()));
-    let (old, new) = m.feedback(var, step.slot, &[score, step.fresh, step.update], |old, x| {
-        let before = x[1].mux(x[0], old).named("m_before");
-        let next = before.lt(x[0]).mux(x[0], before).named("m_next");
-        Update { next, enable: x[2], out: (before, next) }
-    });
-    let level = |from: Signal<'m>, name: &str| clamp_amount(new - from, unit.spec.most()).named(name);
-    [level(old, "level_correction"), level(score, "level_weight")]
+/// `quantize = score-first`: the maximum of quantised base-2 scores.
+fn integer_max<'m>(
+    old: Signal<'m>,
+    ScalarStep { score, fresh, update, .. }: ScalarStep<'m>,
+) -> ScalarUpdate<'m> {
+    let before = fresh.mux(score, old).named("m_before");
+    let next = before.lt(score).mux(score, before).named("m_next");
+    ScalarUpdate { next: vec![next], write: update, out: vec![before, next, score, fresh, update] }
 }
 
-fn element<'m>(m: &'m ModuleBuilder, spec: &EngineSpec, unit: &ExpMul, x: &[Signal<'m>]) -> Outputs<'m> {
-    let &[v, correction, weight, slot, fresh, update] = x else { unreachable!("six inputs") };
-    let add = FpAdd { format: spec.accumulator, policy: spec.policy };
-    let addend = unit.apply(m, "scale_v", v, weight);
-    let var = state(spec, "o", float_type(spec.accumulator));
-    let o = m.feedback(var, slot, &[correction, addend, fresh, update], |old, x| {
-        let old = x[2].mux(m.zero(old.ty()), old).named("o_before");
-        let scaled = unit.apply(m, "scale_o", old, x[0]);
-        let next = add.call(m, "add_o", scaled, x[1]).named("o_next");
-        Update { next, enable: x[3], out: next }
-    });
-    vec![("o", o)]
-}
-
-/// The running maximum: a float, or a base-2 score in units of 2^-f.
-#[derive(Clone, Copy)]
-enum Max {
-    Float(u64),
-    Base2(i64),
-}
-
-struct Model {
+struct Reference {
     spec: EngineSpec,
     kernel: Fa2ExpMul,
     unit: ExpMulSpec,
-    /// m and [ℓ o]
-    state: Option<(Max, Vec<u64>)>,
 }
 
-impl Model {
-    fn first(&self, s: u64) -> Max {
+impl Reference {
+    /// The maximum that a score is, as a pattern: the float itself, or base 2 in units of 2^-f.
+    fn max_of(&self, s: u64) -> u64 {
         match self.kernel.quantize {
-            Quantize::Each => Max::Float(s),
-            Quantize::ScoreFirst => Max::Base2(self.unit.quantize_score(s)),
+            Quantize::Each => s,
+            Quantize::ScoreFirst => self.unit.quantize_score(s) as u64 & self.mask(),
         }
     }
 
-    /// The new maximum and the levels of the state's and the value's correction.
-    fn levels(&self, max: Max, s: u64) -> (Max, u32, u32) {
-        let (score, policy) = (self.spec.score(), &self.spec.policy);
-        match max {
-            Max::Float(old) => {
-                let new = scalar::max(score, old, s);
-                let level = |x| self.unit.quantize(scalar::sub(score, policy, x, new));
-                (Max::Float(new), level(old), level(s))
+    /// All bits of an integer maximum.
+    fn mask(&self) -> u64 {
+        (1 << self.unit.score_bits()) - 1
+    }
+
+    /// The larger of two maxima, and the levels by which each is below it.
+    fn levels(&self, old: u64, new: u64) -> (u64, u32, u32) {
+        match self.kernel.quantize {
+            Quantize::Each => {
+                let (score, policy) = (self.spec.score(), &self.spec.policy);
+                let max = scalar::max(score, old, new);
+                let level = |x| self.unit.quantize(scalar::sub(score, policy, x, max));
+                (max, level(old), level(new))
             }
-            Max::Base2(old) => {
-                let s = self.unit.quantize_score(s);
-                let new = old.max(s);
-                (Max::Base2(new), self.unit.clip(new - old), self.unit.clip(new - s))
+            Quantize::ScoreFirst => {
+                let unused = 64 - self.unit.score_bits();
+                let [old, new] = [old, new].map(|pattern| (pattern << unused) as i64 >> unused);
+                let max = old.max(new);
+                (max as u64 & self.mask(), self.unit.clip(max - old), self.unit.clip(max - new))
             }
         }
+    }
+
+    /// Meets a maximum and a row `[1 v]`, or another state's `[ℓ o]`. State: m, and [ℓ o].
+    fn meet(&self, state: Option<State>, new: u64, row: &[u64]) -> State {
+        let empty = || State { scalars: vec![new], elements: vec![0; row.len()], anchor: 0 };
+        let State { scalars, elements, anchor } = state.unwrap_or_else(empty);
+        let (max, correction, weight) = self.levels(scalars[0], new);
+        let (format, policy) = (self.spec.float(), &self.spec.policy);
+        let apply = |x, level| self.unit.apply(policy, x, level);
+        let next = |(&o, &v)| scalar::add(format, policy, apply(o, correction), apply(v, weight));
+        State { scalars: vec![max], elements: elements.iter().zip(row).map(next).collect(), anchor }
     }
 }
 
-impl QueryModel for Model {
-    fn step(&mut self, s: u64, v: &[u64]) {
-        let input: Vec<u64> = [self.spec.accumulator.one()].iter().chain(v).copied().collect();
-        let (max, state) = self.state.take().unwrap_or_else(|| (self.first(s), vec![0; input.len()]));
-        let (max, correction, weight) = self.levels(max, s);
-        let (format, policy) = (self.spec.accumulator, &self.spec.policy);
-        let apply = |x, level| self.unit.apply(policy, x, level);
-        let next =
-            |(&o, &v): (&u64, &u64)| scalar::add(format, policy, apply(o, correction), apply(v, weight));
-        self.state = Some((max, state.iter().zip(&input).map(next).collect()));
+impl Model for Reference {
+    fn step(&self, state: Option<State>, score: u64, v: &[u64], _: u64) -> State {
+        self.meet(state, self.max_of(score), &with_one(&self.spec, v))
     }
 
-    fn result(&self) -> Vec<u64> {
-        let (_, state) = self.state.as_ref().expect("a key was met");
-        normalized(&self.spec, self.kernel.recip_segments, &state[1..], state[0])
+    fn merge(&self, running: State, other: State) -> State {
+        self.meet(Some(running), other.scalars[0], &other.elements)
+    }
+
+    fn result(&self, state: &State) -> Vec<u64> {
+        normalized(&self.spec, self.kernel.recip_segments, &state.elements[1..], state.elements[0])
     }
 }

@@ -15,7 +15,7 @@ use attention::config::platform;
 use attention::kernel::{Fa2, Fa2ExpMul, FlashDLse, Kernel, Quantize};
 use attention::simulate::{Block, KeyRow, Query};
 use hdl::Timing;
-use numerics::lse::LSE_PRESETS;
+use numerics::lse::{Accumulator, LSE_PRESETS};
 use numerics::stratified::Rng;
 use numerics::{DotSpec, Format, Policy, catalog};
 use std::sync::Arc;
@@ -71,7 +71,8 @@ pub fn engine(options: &Choice, input: Format, head_dim: u32, lanes: u32, interl
         interleave,
         dot: DotSpec::new(input, score),
         value: input,
-        accumulator: bf16,
+        accumulator: Accumulator::Float(bf16),
+        key_block: None,
         output: bf16,
         policy: Policy::default(),
     }

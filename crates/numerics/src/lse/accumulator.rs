@@ -29,11 +29,13 @@
 //! form, hence o' = −round(−o·2^-δ): with half-up a tie goes down.
 
 use super::Weights;
+use crate::catalog;
 use crate::fixed::{FixRound, shift_right};
 use crate::format::Format;
 use crate::policy::Policy;
 use crate::round::{round_pack, unpack};
 use crate::scalar::{add_mixed, convert};
+use std::fmt;
 
 /// The representation of o. Elements are patterns: of the float format, or two's complement on f+1 bits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -49,7 +51,40 @@ pub enum Accumulator {
     },
 }
 
+impl fmt::Display for Accumulator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Accumulator::Float(format) => write!(f, "{format}"),
+            Accumulator::Fixed { frac_bits, rounding: FixRound::HalfUp } => write!(f, "fixed{frac_bits}"),
+            Accumulator::Fixed { frac_bits, rounding: FixRound::Floor } => {
+                write!(f, "fixed{frac_bits}-floor")
+            }
+        }
+    }
+}
+
 impl Accumulator {
+    /// By name: that of a float format, `fixedN` (N magnitude bits, products rounded half-up) or `fixedN-floor`
+    /// (products truncated).
+    ///
+    /// # Errors
+    /// Lists the legal names.
+    pub fn parse(name: &str) -> Result<Self, String> {
+        let Some(rest) = name.strip_prefix("fixed") else {
+            return catalog::parse(name)
+                .map(Accumulator::Float)
+                .map_err(|problem| format!("{problem}; or fixedN, fixedN-floor for N magnitude bits"));
+        };
+        let (digits, rounding) = match rest.strip_suffix("-floor") {
+            Some(digits) => (digits, FixRound::Floor),
+            None => (rest, FixRound::HalfUp),
+        };
+        match digits.parse() {
+            Ok(frac_bits) if (3..=40).contains(&frac_bits) => Ok(Accumulator::Fixed { frac_bits, rounding }),
+            _ => Err(format!("unknown accumulator \"{name}\": fixedN has 3 to 40 magnitude bits N")),
+        }
+    }
+
     /// Fixed point with half-up rounding.
     pub fn fixed(frac_bits: u32) -> Self {
         Accumulator::Fixed { frac_bits, rounding: FixRound::HalfUp }

@@ -1,0 +1,79 @@
+//! Values in fixed point below an anchor, and back.
+//!
+//! The anchor is an exponent field at least as large as that of every value; the unit of an element with f magnitude
+//! bits is 2^(anchor − bias + 1 − f), see [`numerics::lse::Accumulator`].
+
+use crate::float::{
+    Range, Raw, clamp_amount, constant, float_type, normalize, policy_suffix, round_pack, unpack,
+};
+use hdl::{Kind, ModuleBuilder, ModuleId, Outputs, Signal, Type};
+use numerics::{Format, Policy};
+
+/// Float to fixed point below the anchor, rounded half-up on the signed value.
+#[derive(Clone, Copy, Debug)]
+pub struct AlignToAnchor {
+    /// Format of the value, and of the anchor's exponent field.
+    pub format: Format,
+    /// f, magnitude bits of the element; at least the precision of the format.
+    pub frac_bits: u32,
+}
+
+impl AlignToAnchor {
+    /// The module kind, with inputs `v` and `anchor` and output `y` of f+1 bits.
+    pub fn define(&self, b: &ModuleBuilder) -> ModuleId {
+        let name = format!("align_{}_f{}", self.format.name(), self.frac_bits);
+        let kind = Kind { name: &name, doc: "y = v in fixed point below the anchor, rounded half up" };
+        let inputs = [("v", float_type(self.format)), ("anchor", Type::unsigned(self.format.exp_bits))];
+        b.define(kind, &inputs, |m, x| self.body(m, x[0], x[1]))
+    }
+
+    /// One shift from the place that the anchor's own exponent has; the sign is applied with the rounding's carry:
+    /// −(kept + rest) rounds half-up to !kept + 1 unless the rest is above one half.
+    fn body<'m>(&self, m: &'m ModuleBuilder, v: Signal<'m>, anchor: Signal<'m>) -> Outputs<'m> {
+        let f = self.frac_bits;
+        let p = self.format.precision();
+        let v = unpack(self.format, v, "v");
+        let distance = (anchor.to_signed() - v.exp.to_signed()).named("distance");
+        let amount = clamp_amount(distance, u64::from(f) + 1).named("shift_amount");
+        let window = v.gated_sig().shl_const(f).shr(amount).named("aligned");
+        let kept = m.concat(&[m.lit(0, 1), window.high(f)]).named("kept");
+        let (guard, sticky) = (window.bit(p - 1), window.low(p - 1).reduce_or());
+        let carry = v.sign.mux(!(guard & sticky), guard).named("carry");
+        let ones = v.sign.mux(!kept, kept).named("signed_kept");
+        vec![("y", (ones + carry).low(f + 1))]
+    }
+}
+
+/// Fixed point below the anchor to float, rounded once.
+#[derive(Clone, Copy, Debug)]
+pub struct FromAnchor {
+    /// Format of the values, and of the anchor's exponent field.
+    pub format: Format,
+    /// f, magnitude bits of the element.
+    pub frac_bits: u32,
+    /// Format of the result.
+    pub result: Format,
+    /// Rounding and edges.
+    pub policy: Policy,
+}
+
+impl FromAnchor {
+    /// The module kind, with inputs `o` of f+1 bits and `anchor` and output `y`.
+    pub fn define(&self, b: &ModuleBuilder) -> ModuleId {
+        let (format, f, result) = (self.format.name(), self.frac_bits, self.result.name());
+        let name = format!("from_anchor_{format}_f{f}_{result}{}", policy_suffix(&self.policy));
+        let kind = Kind { name: &name, doc: "y = round(o) from fixed point below the anchor" };
+        let inputs = [("o", Type::unsigned(f + 1)), ("anchor", Type::unsigned(self.format.exp_bits))];
+        b.define(kind, &inputs, |m, x| self.body(m, x[0], x[1]))
+    }
+
+    fn body<'m>(&self, m: &'m ModuleBuilder, o: Signal<'m>, anchor: Signal<'m>) -> Outputs<'m> {
+        let sign = o.msb().named("sign");
+        let magnitude = sign.mux((-o.reinterpret(true)).low(o.width()), o).named("magnitude");
+        let (sig, leading_zeros) = normalize(magnitude);
+        let top = constant(m, self.result.bias() - self.format.bias() + 1);
+        let exp = (anchor.to_signed() + top - leading_zeros.to_signed()).named("exp");
+        let raw = Raw { sign, exp, sig, zero: magnitude.is_zero() };
+        vec![("y", round_pack(self.result, &self.policy, raw, Range::ANY))]
+    }
+}

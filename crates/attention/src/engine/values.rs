@@ -1,0 +1,81 @@
+//! The value row on its way to the lanes: held, and brought to the form of o, as late as the lanes want it.
+//!
+//! A row stays `interleave` cycles, so one register per `interleave` cycles of delay is enough, each loaded when the row's
+//! first step passes it. Elements are converted once for all lanes, after the last register in their own format.
+
+use super::EngineSpec;
+use super::sequencer::Sequencer;
+use arith::{AlignToAnchor, FpConvert};
+use hdl::{ModuleBuilder, ModuleId, Signal, each};
+use numerics::lse::Accumulator;
+
+/// The row that the lanes' `v` port is given.
+pub(super) fn call<'b>(
+    b: &'b ModuleBuilder,
+    spec: &EngineSpec,
+    lane: ModuleId,
+    v_data: Signal<'b>,
+    step: &Sequencer<'b>,
+) -> Signal<'b> {
+    let delay = b.defined(lane).port("v").expect("a lane takes values").1.cycle;
+    let converter = converter(b, spec);
+    let latency = converter.map_or(0, |c| b.defined(c).latency());
+
+    let start = step.anchor.as_ref().map_or(step.accept, |anchor| step.accept | anchor.start);
+    let v = b.register("row_v", v_data.ty()).enable(start);
+    v.set(step.anchor.as_ref().map_or(v_data, |_| step.accept.mux(v_data, b.zero(v_data.ty()))));
+    let mut row = vec![v.q];
+    if let Some(anchor) = &step.anchor {
+        let register = b.register("row_anchor", anchor.row.ty()).enable(step.accept);
+        register.set(anchor.row);
+        row.push(register.q);
+    }
+    let names = ["row_v", "row_anchor"];
+    let mut passed = vec![step.row_start];
+    let mut hold = |row: &mut Vec<Signal<'b>>, cycle: u32| {
+        while passed.len() < cycle as usize {
+            let register = b.register(&format!("row_start_{}", passed.len()), step.row_start.ty()).reset(0);
+            register.set(passed[passed.len() - 1]);
+            passed.push(register.q);
+        }
+        for (signal, name) in row.iter_mut().zip(names) {
+            let held = b.register(&format!("{name}_{cycle}"), signal.ty()).enable(passed[cycle as usize - 1]);
+            held.set(*signal);
+            *signal = held.q;
+        }
+    };
+    // The last register takes the converted row, which stands there `interleave` cycles from `held + latency` on.
+    let mut held = 0;
+    while held + latency + spec.interleave < delay {
+        held += spec.interleave;
+        hold(&mut row, held);
+    }
+    assert!(held + latency < delay.max(1) || latency == 0, "a lane wants values before they are converted");
+    let v = match converter {
+        Some(kind) => {
+            let inputs: Vec<_> = match row[..] {
+                [v, anchor] => vec![("v", each(v)), ("anchor", anchor.into())],
+                _ => vec![("x", each(row[0]))],
+            };
+            b.instantiate("v_convert", spec.head_dim, kind, &inputs)[0]
+        }
+        None => row[0],
+    };
+    let mut last = vec![v];
+    if delay > held {
+        hold(&mut last, delay);
+    }
+    last[0]
+}
+
+/// From the format of v to that of o.
+fn converter(b: &ModuleBuilder, spec: &EngineSpec) -> Option<ModuleId> {
+    match spec.accumulator {
+        Accumulator::Float(format) => {
+            FpConvert { from: spec.value, to: format, policy: spec.policy }.define(b)
+        }
+        Accumulator::Fixed { frac_bits, .. } => {
+            Some(AlignToAnchor { format: spec.value, frac_bits }.define(b))
+        }
+    }
+}
