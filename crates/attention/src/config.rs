@@ -32,13 +32,14 @@ pub(crate) use kernel::segments;
 pub use kernel::{KernelConfig, ScaleInput};
 pub use platform::{Platform, platform, platform_names};
 pub(crate) use section::Section;
-pub(crate) use warnings::{enough_bits, most_summands, sum_stagnates};
+pub(crate) use warnings::{enough_bits, fixed_bits, most_summands, sum_stagnates};
 
 use numerics::lse::Accumulator;
 use numerics::{DotSpec, Format, Policy, Rounding, Specials, Subnormals, catalog};
 use source::Source;
 use std::fmt::Display;
 use std::path::Path;
+use std::sync::Arc;
 
 /// A checked configuration.
 #[derive(Clone, Debug)]
@@ -146,6 +147,14 @@ pub struct ClockConfig {
     pub delay_model: u32,
     /// Period and delays for the pipeliner; `None` when untimed.
     pub timing: Option<hdl::Timing>,
+    model: Arc<hdl::DelayModel>,
+}
+
+impl ClockConfig {
+    /// The same platform and delay model at another frequency.
+    pub fn timing_at(&self, mhz: f64) -> hdl::Timing {
+        hdl::Timing { period_ps: 1e6 / mhz, model: self.model.clone() }
+    }
 }
 
 /// `[workload]`: the seeded tensors that are simulated when none are given.
@@ -375,7 +384,7 @@ fn clock(top: &mut Section, source: &Source) -> Result<ClockConfig, ConfigError>
     let platform =
         platform::find(&name, source.folder()).map_err(|problem| section.error("platform", problem))?;
     let model = platform.delay_model(version).map_err(|problem| section.error("delay_model", problem))?;
-    let timing = mhz.map(|mhz| hdl::Timing { period_ps: 1e6 / mhz, model });
+    let timing = mhz.map(|mhz| hdl::Timing { period_ps: 1e6 / mhz, model: model.clone() });
     if let Some(t) = &timing {
         let overhead = t.model.clk_to_q + t.model.setup;
         if t.period_ps <= overhead {
@@ -389,7 +398,7 @@ fn clock(top: &mut Section, source: &Source) -> Result<ClockConfig, ConfigError>
         }
     }
     section.finish()?;
-    Ok(ClockConfig { mhz, platform: name, delay_model: version, timing })
+    Ok(ClockConfig { mhz, platform: name, delay_model: version, timing, model })
 }
 
 fn reset(top: &mut Section) -> Result<hdl::Reset, ConfigError> {

@@ -211,7 +211,7 @@ impl EngineSpec {
         let o_lane = b.wire("o_lane", Type::unsigned(index_width(self.lanes)));
         let (row, settling) = output::call(b, self, pick(rows, self.lanes, o_lane), &step);
         let drain =
-            drain::call(b, self, step.block_end, active, result_valid, result_slot, o_ready, settling);
+            drain::call(b, self, [step.block_end, active, result_valid, result_slot, o_ready], settling);
         b.drive(drain_busy, drain.busy);
         b.drive(o_slot, drain.slot);
         b.drive(o_lane, drain.lane);

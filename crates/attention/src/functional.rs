@@ -44,14 +44,14 @@ pub fn accumulate(
 ) -> Option<State> {
     let rows_of_block = spec.key_block.map_or(values.len(), |rows| rows as usize).max(1);
     let (mut outer, mut anchor) = (None, 0);
-    for first in (0..values.len()).step_by(rows_of_block) {
+    for (block, rows) in values.chunks(rows_of_block).enumerate() {
         let mut inner = None;
-        for i in first..values.len().min(first + rows_of_block) {
-            anchor = anchor.max(largest_exponent(spec, &values[i]));
+        for (i, row) in rows.iter().enumerate() {
+            anchor = anchor.max(largest_exponent(spec, row));
             let raise = |state: Option<State>| state.map(|state| model.rescale(state, anchor));
             (inner, outer) = (raise(inner), raise(outer));
-            if let Some(score) = score(i) {
-                inner = Some(model.step(inner, score, &values[i], anchor));
+            if let Some(score) = score(block * rows_of_block + i) {
+                inner = Some(model.step(inner, score, row, anchor));
             }
         }
         outer = match (outer, inner) {

@@ -12,7 +12,7 @@ pub use fa2::Fa2;
 pub use fa2_expmul::{Fa2ExpMul, Quantize};
 pub use flash_d_lse::FlashDLse;
 
-use crate::config::{ConfigError, EngineConfig, Section};
+use crate::config::{ConfigError, EngineConfig, Section, enough_bits};
 use crate::engine::EngineSpec;
 use hdl::{ModuleBuilder, Signal, Type};
 use std::fmt::Debug;
@@ -96,6 +96,11 @@ pub trait Kernel: Send + Sync + Debug {
     /// Whether o may be fixed point below the anchor ([`numerics::lse::Accumulator::Fixed`]).
     fn allows_fixed(&self) -> bool {
         false
+    }
+
+    /// Significand bits that a floating-point o (and ℓ) needs for that many keys at one level.
+    fn accumulator_bits(&self, keys: u32) -> u32 {
+        enough_bits(keys)
     }
 
     /// The scalar state of a slot: names and types.

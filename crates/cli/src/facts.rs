@@ -58,6 +58,8 @@ pub struct EngineFacts {
     pub q_bytes_per_cycle: f64,
     /// Most keys of a query.
     pub max_keys: u32,
+    /// The smallest accumulators that hold so many keys.
+    pub recommended_accumulator: String,
 }
 
 /// A derived width.
@@ -82,7 +84,13 @@ pub struct Recurrence {
     pub cycles: u32,
     /// Its longest path in picoseconds, registers included; 0 when untimed.
     pub delay_ps: u32,
+    /// Cycles round the loop, which is the interleave it needs, at each of [`CLOCKS`]; none where an operation of the
+    /// engine does not fit the clock.
+    pub cycles_at: Vec<Option<u32>>,
 }
+
+/// Clocks in MHz for which the recurrences of an engine are compared.
+pub const CLOCKS: [f64; 2] = [500.0, 1000.0];
 
 /// A module kind.
 #[derive(Serialize)]
@@ -101,11 +109,16 @@ impl Facts {
     /// Derives the figures.
     pub fn new(target: &Target) -> Facts {
         let (config, design) = (&target.config, &target.design);
+        let clocks = CLOCKS.map(|mhz| target.loops_at(mhz));
         let recurrence = |(module, l): (&hdl::Module, &hdl::Loop)| Recurrence {
             state: l.name.to_string(),
             module: module.name.to_string(),
             cycles: l.cycles,
             delay_ps: l.delay_ps,
+            cycles_at: clocks
+                .iter()
+                .map(|loops| loops.iter().find(|o| o.name == l.name).map(|o| o.cycles))
+                .collect(),
         };
         let module = |(module, copies): (&std::sync::Arc<hdl::Module>, u64)| ModuleFacts {
             name: module.name.to_string(),
@@ -151,6 +164,10 @@ fn engine(target: &Target, spec: &EngineSpec) -> EngineFacts {
         k_bytes_per_cycle: row_bytes(spec.value) / interleave,
         q_bytes_per_cycle: f64::from(spec.block()) * row_bytes(spec.dot.operand) / block_cycles,
         max_keys,
+        recommended_accumulator: target
+            .config
+            .engine()
+            .map_or_else(String::new, |engine| engine.recommended_accumulator()),
     }
 }
 

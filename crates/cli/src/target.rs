@@ -55,6 +55,14 @@ impl Target {
         lane.map_or(self.design.top(), |inst| self.design.module(inst.module)).latency()
     }
 
+    /// The recurrences of the engine in its smallest interleave at another clock; empty where an operation does not fit that clock, and for a unit.
+    pub fn loops_at(&self, mhz: f64) -> Vec<hdl::Loop> {
+        let Kind::Engine(spec) = &self.kind else { return vec![] };
+        let one_lane = EngineSpec { lanes: 1, ..spec.clone() };
+        let elaborated = one_lane.elaborate_auto(Some(self.config.clock.timing_at(mhz)), self.config.reset);
+        elaborated.map_or(vec![], |(_, design)| design.loops().map(|(_, l)| l.clone()).collect())
+    }
+
     /// The number formats by what they hold.
     pub fn formats(&self) -> Vec<(&'static str, String)> {
         match &self.kind {

@@ -4,7 +4,7 @@ use crate::design::{Design, Reset};
 use crate::error::{Error, Kind};
 use crate::module::*;
 use crate::signal::Signal;
-use crate::timing::Timing;
+use crate::timing::{OpKind, Timing};
 use crate::ty::{MAX_ARITH_WIDTH, Type, index_width};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -341,6 +341,12 @@ impl ModuleBuilder {
             self.report(what(), timing.fresh() + delay + timing.model.setup);
         }
         (cycle + 1, timing.fresh())
+    }
+
+    /// Whether an operation of size `n` can stand between two registers; always so where nothing is pipelined.
+    pub(crate) fn fits_a_cycle(&self, kind: OpKind, n: u32) -> bool {
+        let fits = |t: &Timing| t.fresh() + t.model.delay(kind, n, 1) <= t.latest();
+        !self.is_automatic() || self.timing().is_none_or(fits)
     }
 
     /// The latest cycle any of the signals is in.

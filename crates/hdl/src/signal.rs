@@ -2,6 +2,7 @@
 
 use crate::builder::ModuleBuilder;
 use crate::module::{NodeId, Op};
+use crate::timing::OpKind;
 use crate::ty::{Type, index_width, value_width};
 use std::ops;
 use std::sync::Arc;
@@ -383,8 +384,22 @@ impl<'b> ops::Mul for Signal<'b> {
     #[track_caller]
     fn mul(self, other: Self) -> Self {
         let signed = self.same_sign(other);
-        let width = [self, other].iter().map(|x| x.width()).sum();
-        self.op(Op::Mul(self.id, other.id), Type { width, count: 1, signed })
+        let width = self.width() + other.width();
+        if self.builder.fits_a_cycle(OpKind::Mul, width) || width < 8 {
+            return self.op(Op::Mul(self.id, other.id), Type { width, count: 1, signed });
+        }
+        let (long, short) = if self.width() > other.width() { (self, other) } else { (other, self) };
+        long.times_in_halves(short)
+    }
+}
+
+impl<'b> Signal<'b> {
+    /// A product that takes more than a cycle: `high·x·2^h + low·x`.
+    fn times_in_halves(self, x: Self) -> Self {
+        let half = self.width() / 2;
+        let (high, low) = (self.high(self.width() - half).reinterpret(self.ty.signed), self.low(half));
+        let low = if self.ty.signed { low.to_signed() } else { low };
+        ((high * x).shl_const(half) + low * x).truncate(self.width() + x.width())
     }
 }
 

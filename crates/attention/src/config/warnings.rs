@@ -9,6 +9,29 @@ impl Config {
     }
 }
 
+/// Keys of a block in the recommendation for two levels.
+const BLOCK: u32 = 64;
+
+impl EngineConfig {
+    /// The smallest accumulators that hold `max_keys` keys, at one level and in blocks.
+    pub fn recommended_accumulator(&self) -> String {
+        let (kernel, keys) = (&self.kernel.kernel, self.array.max_keys);
+        let flat = kernel.accumulator_bits(keys);
+        let blocks = kernel.accumulator_bits(BLOCK.max(keys.div_ceil(BLOCK))).max(9);
+        let fixed =
+            if kernel.allows_fixed() { format!(" or \"fixed{}\"", fixed_bits(flat)) } else { String::new() };
+        if blocks >= flat {
+            return format!("\"m{flat}\"{fixed}");
+        }
+        format!("\"m{flat}\"{fixed} at one level, \"m{blocks}\" with array.key_block = {BLOCK}")
+    }
+}
+
+/// Magnitude bits of a fixed-point o that holds what `man_bits` of a floating-point one do (18 what m12 does).
+pub(crate) fn fixed_bits(man_bits: u32) -> u32 {
+    man_bits + 6
+}
+
 /// Adding 1 to 2^p is lost by rounding on p significant bits: a running sum ℓ stops there when all scores are equal. With
 /// blocks that is so for the keys of a block, and for the blocks.
 pub(crate) fn sum_stagnates(engine: &EngineConfig) -> Option<String> {

@@ -24,11 +24,7 @@ pub(super) struct Drain<'b> {
 pub(super) fn call<'b>(
     b: &'b ModuleBuilder,
     spec: &EngineSpec,
-    start: Signal<'b>,
-    active: Signal<'b>,
-    result_valid: Signal<'b>,
-    result_slot: Signal<'b>,
-    o_ready: Signal<'b>,
+    [start, active, result_valid, result_slot, o_ready]: [Signal<'b>; 5],
     settling: u32,
 ) -> Drain<'b> {
     let wait = if settling == 0 { String::new() } else { format!("_w{settling}") };

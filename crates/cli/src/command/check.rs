@@ -1,6 +1,6 @@
 //! `flashrtl check`: what follows from a configuration.
 
-use crate::facts::{EngineFacts, Facts};
+use crate::facts::{CLOCKS, EngineFacts, Facts};
 use crate::show::{self, counted, grouped, pairs, table};
 use crate::source::ConfigArgs;
 use crate::target::Target;
@@ -62,6 +62,7 @@ fn engine_rows(engine: &EngineFacts, facts: &Facts) -> Vec<(&'static str, String
         ("block", format!("{queries_per_block} queries in {lanes} lanes; {}", engine.block_layout)),
         ("latency", format!("{} from a step to its result", cycles(facts.latency_cycles))),
         ("throughput", format!("{lanes} steps/cycle; {rate} in {per_key} each")),
+        ("accumulator", format!("for {} keys: {}", engine.max_keys, engine.recommended_accumulator)),
         (
             "traffic",
             format!(
@@ -81,11 +82,15 @@ fn details(facts: &Facts) -> String {
     }
     if !facts.recurrences.is_empty() {
         let delay = |ps: u32| if ps == 0 { "-".to_string() } else { grouped(u64::from(ps)) };
-        let rows = facts
-            .recurrences
-            .iter()
-            .map(|r| vec![r.state.clone(), r.cycles.to_string(), delay(r.delay_ps), r.module.clone()]);
-        text += &format!("\n{}", table(&["recurrence", ">cycles", ">ps", "in module"], rows));
+        let at = |cycles: &Option<u32>| cycles.map_or("does not fit".into(), |n| n.to_string());
+        let rows = facts.recurrences.iter().map(|r| {
+            let own = [r.state.clone(), r.cycles.to_string(), delay(r.delay_ps)];
+            let module = [r.module.clone()];
+            own.into_iter().chain(r.cycles_at.iter().map(at)).chain(module).collect()
+        });
+        let clocks = CLOCKS.map(|mhz| format!(">at {mhz} MHz"));
+        let head = ["recurrence", ">cycles", ">ps", &clocks[0], &clocks[1], "in module"];
+        text += &format!("\n{}", table(&head, rows));
     }
     let rows = facts
         .modules
