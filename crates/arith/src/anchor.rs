@@ -6,7 +6,7 @@
 use crate::float::{
     Range, Raw, clamp_amount, constant, float_type, normalize, policy_suffix, round_pack, unpack,
 };
-use hdl::{Kind, ModuleBuilder, ModuleId, Outputs, Signal, Type};
+use hdl::{Kind, ModuleBuilder, ModuleId, Outputs, Signal, Type, each};
 use numerics::{Format, Policy};
 
 /// Float to fixed point below the anchor, rounded half-up on the signed value.
@@ -58,12 +58,30 @@ pub struct FromAnchor {
 }
 
 impl FromAnchor {
+    const DOC: &'static str = "y = round(o) from fixed point below the anchor";
+
+    fn kind_name(&self) -> String {
+        let (format, f, result) = (self.format.name(), self.frac_bits, self.result.name());
+        format!("from_anchor_{format}_f{f}_{result}{}", policy_suffix(&self.policy))
+    }
+
+    /// Every element of `o` as a float.
+    pub fn call<'b>(
+        &self,
+        b: &'b ModuleBuilder,
+        instance: &str,
+        o: Signal<'b>,
+        anchor: Signal<'b>,
+    ) -> Signal<'b> {
+        let kind = Kind { name: &self.kind_name(), doc: Self::DOC };
+        let inputs = [("o", each(o)), ("anchor", anchor.into())];
+        b.call_array(instance, o.ty().count, kind, &inputs, |m, x| self.body(m, x[0], x[1]))[0]
+    }
+
     /// The module kind, with inputs `o` of f+1 bits and `anchor` and output `y`.
     pub fn define(&self, b: &ModuleBuilder) -> ModuleId {
-        let (format, f, result) = (self.format.name(), self.frac_bits, self.result.name());
-        let name = format!("from_anchor_{format}_f{f}_{result}{}", policy_suffix(&self.policy));
-        let kind = Kind { name: &name, doc: "y = round(o) from fixed point below the anchor" };
-        let inputs = [("o", Type::unsigned(f + 1)), ("anchor", Type::unsigned(self.format.exp_bits))];
+        let kind = Kind { name: &self.kind_name(), doc: Self::DOC };
+        let inputs = [("o", Type::unsigned(self.frac_bits + 1)), ("anchor", Type::unsigned(self.format.exp_bits))];
         b.define(kind, &inputs, |m, x| self.body(m, x[0], x[1]))
     }
 

@@ -2,8 +2,10 @@
 
 use crate::float::{Range, Raw, constant, float_type, policy_suffix, round_pack, unpack};
 use crate::operator::{Case, Operator, Params, float, scaled, signed};
-use hdl::{Kind, ModuleBuilder, ModuleId, Outputs, Signal, Type};
+use hdl::{Kind, ModuleBuilder, ModuleId, Outputs, Signal, Type, each};
 use numerics::{Format, Policy, scalar};
+
+const DOC: &str = "y = round(x) in the wider or narrower format";
 
 /// A converter.
 #[derive(Clone, Copy, Debug)]
@@ -22,9 +24,18 @@ impl FpConvert {
         format!("fp_convert_{}_{}{}", self.from.name(), self.to.name(), policy_suffix(&self.policy))
     }
 
+    /// Every element of `x` in the other format; no hardware where the formats are one.
+    pub fn call<'b>(&self, b: &'b ModuleBuilder, instance: &str, x: Signal<'b>) -> Signal<'b> {
+        if self.from == self.to {
+            return x;
+        }
+        let kind = Kind { name: &self.kind_name(), doc: DOC };
+        b.call_array(instance, x.ty().count, kind, &[("x", each(x))], |m, x| self.body(m, x[0]))[0]
+    }
+
     /// The module kind, with input `x` and output `y`; `None` where the formats are one.
     pub fn define(&self, b: &ModuleBuilder) -> Option<ModuleId> {
-        let kind = Kind { name: &self.kind_name(), doc: "y = round(x) in the wider or narrower format" };
+        let kind = Kind { name: &self.kind_name(), doc: DOC };
         let inputs = [("x", float_type(self.from))];
         (self.from != self.to).then(|| b.define(kind, &inputs, |m, x| self.body(m, x[0])))
     }

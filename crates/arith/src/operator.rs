@@ -66,7 +66,7 @@ pub trait Operator: Sync {
     fn inputs(&self, p: &Params) -> Vec<(&'static str, Type)>;
     /// The hardware: outputs of the unit for its inputs.
     fn build<'b>(&self, b: &'b ModuleBuilder, p: &Params, x: &[Signal<'b>]) -> Outputs<'b>;
-    /// The reference: one result per output port.
+    /// The reference: the elements of every output port, one port after the other.
     fn reference(&self, p: &Params, case: &Case) -> Vec<u64>;
     /// Its corner cases: cancellation, ties, overflow, underflow, signed zeros, saturation.
     fn directed(&self, _: &Params) -> Vec<Case> {

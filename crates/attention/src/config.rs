@@ -11,7 +11,7 @@
 //!
 //! | section | holds | of kind |
 //! |---|---|---|
-//! | top level | `name`, `kind` (`engine` or `unit`), `description` | both |
+//! | top level | `name`, `kind` (`engine`, `unit` or `merge`), `description` | all |
 //! | `[unit]` | `op`, `format` and the operator's own parameters | unit |
 //! | `[kernel]` | `name`, `scale` and the kernel's own options ([`crate::kernel`]) | engine |
 //! | `[array]` | `head_dim`, `query_lanes`, `interleave`, `key_block`, `max_keys` | engine |
@@ -62,7 +62,7 @@ pub struct Config {
 /// What is built: one operator, or a query engine.
 #[derive(Clone, PartialEq, Debug)]
 pub enum DesignConfig {
-    /// One arithmetic operator (`kind = "unit"`).
+    /// One arithmetic operator (`kind = "unit"`), or the merge of an engine's partial states (`kind = "merge"`).
     Unit(UnitConfig),
     /// A query engine (`kind = "engine"`).
     Engine(EngineConfig),
@@ -81,6 +81,8 @@ pub struct UnitConfig {
     pub stimuli: usize,
     /// Seed of the random operands.
     pub seed: u64,
+    /// The engine whose partial states the unit merges (`kind = "merge"`).
+    pub merges: Option<EngineConfig>,
 }
 
 /// A query engine.
@@ -172,6 +174,12 @@ pub struct WorkloadConfig {
     pub sigma: f64,
 }
 
+impl Default for WorkloadConfig {
+    fn default() -> Self {
+        WorkloadConfig { queries: 64, keys: 256, heads: 4, seed: 1, sigma: 1.0 }
+    }
+}
+
 impl Config {
     /// Reads and checks a file. Each override is `key=value` with a dotted key (`array.head_dim=32`) and a TOML value;
     /// what is no TOML value is taken as a string, so quotes may be left out.
@@ -192,14 +200,19 @@ impl Config {
     pub fn parse(text: &str, place: &str, overrides: &[&str]) -> Result<Config, ConfigError> {
         let source = Source::new(text, place, overrides)?;
         let mut top = Section::top(&source);
-        let is_unit = top.choice("kind", &[("engine", false), ("unit", true)], Some(false))?;
-        let sections = if is_unit { UNIT_KEYS } else { ENGINE_KEYS };
-        top.only(sections, |key| foreign_section(key, is_unit))?;
+        let kinds = [("engine", Kind::Engine), ("unit", Kind::Unit), ("merge", Kind::Merge)];
+        let kind = top.choice("kind", &kinds, Some(Kind::Engine))?;
+        let sections = if kind == Kind::Unit { UNIT_KEYS } else { ENGINE_KEYS };
+        top.only(sections, |key| foreign_section(key, kind))?;
         let name = identifier(&mut top)?;
         let description = top.string("description", Some(""))?;
         let mut format = top.section("format")?;
         let policy = policy(&mut format)?;
-        let design = if is_unit { unit(&mut top)? } else { engine(&mut top, &mut format)? };
+        let design = match kind {
+            Kind::Engine => engine(&mut top, &mut format)?,
+            Kind::Unit => unit(&mut top)?,
+            Kind::Merge => merge(&mut top, &mut format)?,
+        };
         format.finish_or(|key| match design {
             DesignConfig::Unit(_) if FORMAT_KEYS.contains(&key) => {
                 Some("belongs to kind = \"engine\"; a unit has unit.format".into())
@@ -227,6 +240,14 @@ impl Config {
     }
 }
 
+/// The top-level key `kind`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    Engine,
+    Unit,
+    Merge,
+}
+
 /// The keys of the top level besides `kind`.
 const ENGINE_KEYS: &[&str] =
     &["name", "description", "kernel", "array", "format", "clock", "reset", "workload"];
@@ -234,10 +255,10 @@ const UNIT_KEYS: &[&str] = &["name", "description", "unit", "format", "clock", "
 /// The keys of `[format]` that only an engine has.
 const FORMAT_KEYS: &[&str] = &["input", "score", "accumulator", "output", "align_bits"];
 
-fn foreign_section(key: &str, is_unit: bool) -> Option<String> {
-    match (key, is_unit) {
-        ("kernel" | "array", true) => Some("belongs to kind = \"engine\", and this design is a unit".into()),
-        ("unit", false) => Some("belongs to kind = \"unit\"; add kind = \"unit\" at the top".into()),
+fn foreign_section(key: &str, kind: Kind) -> Option<String> {
+    match (key, kind) {
+        ("kernel" | "array", Kind::Unit) => Some("belongs to kind = \"engine\", and this design is a unit".into()),
+        ("unit", _) => Some("belongs to kind = \"unit\"; add kind = \"unit\" at the top".into()),
         _ => None,
     }
 }
@@ -272,6 +293,26 @@ fn unit(top: &mut Section) -> Result<DesignConfig, ConfigError> {
     let op = unit.string("op", None)?;
     let format = unit.format("format", catalog::BF16)?;
     let parameters = unit.into_rest();
+    let (stimuli, seed) = operands(top)?;
+    Ok(DesignConfig::Unit(UnitConfig { op, format, parameters, stimuli, seed, merges: None }))
+}
+
+/// The unit that merges the partial states of an engine.
+fn merge(top: &mut Section, format: &mut Section) -> Result<DesignConfig, ConfigError> {
+    let engine = engine_sections(top, format, Some(1))?;
+    let (stimuli, seed) = operands(top)?;
+    Ok(DesignConfig::Unit(UnitConfig {
+        op: "merge".into(),
+        format: engine.format.input,
+        parameters: toml::Table::new(),
+        stimuli,
+        seed,
+        merges: Some(engine),
+    }))
+}
+
+/// `[workload]` of a unit: how many random operands, and their seed.
+fn operands(top: &mut Section) -> Result<(usize, u64), ConfigError> {
     let mut workload = top.section("workload")?;
     let stimuli = workload.integer("stimuli", 1..=10_000_000, Some(1000))? as usize;
     let seed = workload.integer("seed", 0..=i64::MAX, Some(1))? as u64;
@@ -280,27 +321,37 @@ fn unit(top: &mut Section) -> Result<DesignConfig, ConfigError> {
             .contains(&key)
             .then(|| "belongs to kind = \"engine\", and this design is a unit".into())
     })?;
-    Ok(DesignConfig::Unit(UnitConfig { op, format, parameters, stimuli, seed }))
+    Ok((stimuli, seed))
 }
 
 fn engine(top: &mut Section, format: &mut Section) -> Result<DesignConfig, ConfigError> {
+    let engine = engine_sections(top, format, None)?;
+    let mut section = top.section("workload")?;
+    let workload = workload(&mut section, engine.array.max_keys)?;
+    section.finish_or(|key| (key == "stimuli").then(|| "belongs to kind = \"unit\"".into()))?;
+    Ok(DesignConfig::Engine(EngineConfig { workload, ..engine }))
+}
+
+/// An engine without its workload.
+fn engine_sections(
+    top: &mut Section,
+    format: &mut Section,
+    default_lanes: Option<i64>,
+) -> Result<EngineConfig, ConfigError> {
     let mut section = top.section("kernel")?;
     let kernel = KernelConfig::read(&mut section)?;
     section.finish_or(|key| kernel.foreign_option(key))?;
     let mut section = top.section("array")?;
-    let array = array(&mut section)?;
+    let array = array(&mut section, default_lanes)?;
     section.finish()?;
     let format = formats(format, array.head_dim, &kernel)?;
-    let mut section = top.section("workload")?;
-    let workload = workload(&mut section, array.max_keys)?;
-    section.finish_or(|key| (key == "stimuli").then(|| "belongs to kind = \"unit\"".into()))?;
-    Ok(DesignConfig::Engine(EngineConfig { kernel, array, format, workload }))
+    Ok(EngineConfig { kernel, array, format, workload: WorkloadConfig::default() })
 }
 
-fn array(section: &mut Section) -> Result<ArrayConfig, ConfigError> {
+fn array(section: &mut Section, default_lanes: Option<i64>) -> Result<ArrayConfig, ConfigError> {
     Ok(ArrayConfig {
         head_dim: section.integer("head_dim", 1..=256, None)? as u32,
-        query_lanes: section.integer("query_lanes", 1..=64, None)? as u32,
+        query_lanes: section.integer("query_lanes", 1..=64, default_lanes)? as u32,
         interleave: match section.integer_or("interleave", "auto", 1..=64)? {
             None => Interleave::Auto,
             Some(slots) => Interleave::Fixed(slots as u32),

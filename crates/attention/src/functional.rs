@@ -55,7 +55,7 @@ pub fn accumulate(
             }
         }
         outer = match (outer, inner) {
-            (Some(outer), Some(inner)) => Some(model.merge(outer, inner)),
+            (outer, Some(inner)) if spec.key_block.is_some() => Some(model.merge(outer, inner)),
             (outer, inner) => outer.or(inner),
         };
     }

@@ -43,15 +43,6 @@ pub struct ScalarUpdate<'m> {
     pub out: Vec<Signal<'m>>,
 }
 
-/// A step that scales o by 2^-(1 + `shift`) and changes nothing else.
-#[derive(Clone, Copy)]
-pub struct Rescale<'m> {
-    /// This is such a step; o is written if it is not empty.
-    pub now: Signal<'m>,
-    /// See above; the value row is 0 meanwhile.
-    pub shift: Signal<'m>,
-}
-
 /// A kernel as configurations know it.
 pub struct KernelEntry {
     /// Its name.
@@ -137,8 +128,19 @@ pub trait Kernel: Send + Sync + Debug {
         m: &'m ModuleBuilder,
         spec: &EngineSpec,
         scalar: &[Signal<'m>],
-        rescale: Option<Rescale<'m>>,
     ) -> Vec<(&'static str, Signal<'m>)>;
+
+    /// The controls, in the same order, with which an element makes o·2^-(1 + `shift`) of o and v = 0, or leaves o as it
+    /// is where `update` is 0. Only a fixed-point o is rescaled.
+    fn rescale<'m>(
+        &self,
+        _: &'m ModuleBuilder,
+        _: &EngineSpec,
+        _shift: Signal<'m>,
+        _update: Signal<'m>,
+    ) -> Vec<Signal<'m>> {
+        vec![]
+    }
 
     /// Name (every parameter of the element in it) and equation of the element.
     fn element_kind(&self, spec: &EngineSpec) -> (String, &'static str);
@@ -191,7 +193,7 @@ pub trait Model {
     fn step(&self, state: Option<State>, score: u64, v: &[u64], anchor: u64) -> State;
 
     /// A state of other keys merged into the running one; anchors are equal.
-    fn merge(&self, running: State, other: State) -> State;
+    fn merge(&self, running: Option<State>, other: State) -> State;
 
     /// The state under an anchor that is at least as large; a floating-point o stays.
     fn rescale(&self, state: State, _anchor: u64) -> State {

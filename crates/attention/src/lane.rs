@@ -5,7 +5,7 @@
 //! into the outer level; or rescales o of either level to a larger anchor.
 
 use crate::engine::EngineSpec;
-use crate::kernel::{Rescale, ScalarStep};
+use crate::kernel::ScalarStep;
 use arith::FusedDot;
 use arith::float::float_type;
 use hdl::{Kind, ModuleBuilder, ModuleId, Outputs, Signal, StateVar, Type, Update, Write, each};
@@ -64,6 +64,13 @@ struct Steps<'m> {
     convert: Option<Signal<'m>>,
     rescale: Option<Rescale<'m>>,
     levels: Option<Levels<'m>>,
+}
+
+/// A step that scales o by 2^-(1 + `shift`) and changes nothing else; the value row is 0 meanwhile.
+#[derive(Clone, Copy)]
+struct Rescale<'m> {
+    now: Signal<'m>,
+    shift: Signal<'m>,
 }
 
 /// Which of two levels a step is about.
@@ -212,10 +219,16 @@ fn update<'m>(
         let element = rescale.map_or(next.write, |now| now.mux(x[2], next.write)).named("write");
         (next.next, write, (element, next.out))
     });
-    let controls = kernel.controls(m, spec, &scalar, steps.rescale);
+    let mut controls = kernel.controls(m, spec, &scalar);
+    if let Some(Rescale { now, shift }) = steps.rescale {
+        let rescaling = kernel.rescale(m, spec, shift, met.update);
+        for ((name, control), rescaling) in controls.iter_mut().zip(rescaling) {
+            *control = now.mux(rescaling, *control).named(name);
+        }
+    }
 
     let one = || m.lit(spec.float().one(), spec.float().width());
-    let extended = if kernel.has_sum() { m.bundle(&[one(), v]) } else { v };
+    let extended = if kernel.has_sum() { m.bundle(&[one(), v]).named("v_extended") } else { v };
     let (name, doc) = kernel.element_kind(spec);
     let blocks = if levels.is_some() { "_blocks" } else { "" };
     let name = format!("{name}{blocks}_i{}", spec.interleave);

@@ -6,6 +6,7 @@ pub mod engine;
 pub mod functional;
 pub mod kernel;
 mod lane;
+pub mod merge;
 pub mod simulate;
 pub mod workload;
 

@@ -105,12 +105,15 @@ pub fn record_unit(design: &Design, unit: &Unit, cases: &[Case]) -> Result<Recor
     }
     let outputs = ProgramEngine::default().run(design, &inputs)?;
     for (at, case) in cases.iter().enumerate() {
-        let expected = unit.operator.reference(&unit.params, case);
-        for ((_, port), (trace, expected)) in design.top().outputs().zip(outputs.ports.iter().zip(expected)) {
-            let found = trace.at(at + port.cycle as usize)[0];
+        let reference = unit.operator.reference(&unit.params, case);
+        let mut left = reference.as_slice();
+        for ((_, port), trace) in design.top().outputs().zip(&outputs.ports) {
+            let (expected, others) = left.split_at(port.ty.count as usize);
+            left = others;
+            let found = trace.at(at + port.cycle as usize);
             ensure!(
                 found == expected,
-                "{}: {} = {found:x} in the simulation, {expected:x} by the reference, for {case:x?}",
+                "{}: {} = {found:x?} in the simulation, {expected:x?} by the reference, for {case:x?}",
                 design.top().name,
                 port.name
             );

@@ -4,7 +4,8 @@ use anyhow::Result;
 use arith::operator::{Case, Operator, Params};
 use arith::registry;
 use attention::config::UnitConfig;
-use attention::{Config, ConfigError};
+use attention::merge::MergeUnit;
+use attention::{Config, ConfigError, EngineSpec};
 use numerics::stratified::Stratified;
 use numerics::{Format, catalog};
 use toml::Value;
@@ -30,6 +31,12 @@ const KEYS: &[(&str, &str)] = &[
 impl Unit {
     /// The operator of a configuration, its parameters checked.
     pub fn new(config: &Config, unit: &UnitConfig) -> Result<Unit, ConfigError> {
+        if let Some(engine) = &unit.merges {
+            let spec = EngineSpec::new(&config.name, engine, config.policy);
+            // One design is built in a run of the tool: its operator lives as long as the run.
+            let operator: &'static MergeUnit = Box::leak(Box::new(MergeUnit::new(spec)));
+            return Ok(Unit { operator, params: Params { policy: config.policy, ..Params::new(operator, unit.format) } });
+        }
         let operator = registry::find(&unit.op).map_err(|problem| {
             // The error about the key names the value itself.
             config.reject(

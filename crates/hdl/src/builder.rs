@@ -392,8 +392,15 @@ impl ModuleBuilder {
 
     /// Signals delayed to the latest cycle among them.
     pub fn align<'b, const N: usize>(&'b self, signals: [Signal<'b>; N]) -> [Signal<'b>; N] {
-        let cycle = self.latest_cycle(&signals.map(|s| s.id()));
-        signals.map(|s| self.signal(self.at_cycle(s.id(), cycle)))
+        let aligned = self.align_all(&signals);
+        std::array::from_fn(|i| aligned[i])
+    }
+
+    /// As [`align`](Self::align), of any number of signals.
+    pub fn align_all<'b>(&'b self, signals: &[Signal<'b>]) -> Vec<Signal<'b>> {
+        let ids: Vec<NodeId> = signals.iter().map(|s| s.id()).collect();
+        let cycle = self.latest_cycle(&ids);
+        ids.into_iter().map(|id| self.signal(self.at_cycle(id, cycle))).collect()
     }
 
     // ---- explicit state ----

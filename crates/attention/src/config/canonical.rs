@@ -38,15 +38,17 @@ impl Config {
             ("reset", reset(self.reset).into()),
         ]);
         match &self.design {
+            DesignConfig::Unit(UnitConfig { merges: Some(engine), .. }) => {
+                top.insert("kind".into(), "merge".into());
+                engine.insert_into(&mut top, &mut format);
+            }
             DesignConfig::Unit(unit) => {
                 top.insert("kind".into(), "unit".into());
                 top.insert("unit".into(), unit.canonical().into());
             }
             DesignConfig::Engine(engine) => {
                 top.insert("kind".into(), "engine".into());
-                top.insert("kernel".into(), engine.kernel.canonical().into());
-                top.insert("array".into(), engine.array.canonical().into());
-                format.extend(engine.format.canonical());
+                engine.insert_into(&mut top, &mut format);
             }
         }
         top.insert("format".into(), format.into());
@@ -68,6 +70,15 @@ fn reset(reset: hdl::Reset) -> Table {
         hdl::ResetKind::Async => "async",
     };
     section([("kind", kind.into()), ("active_low", reset.active_low.into())])
+}
+
+impl EngineConfig {
+    /// Everything of it that is hardware.
+    fn insert_into(&self, top: &mut Table, format: &mut Table) {
+        top.insert("kernel".into(), self.kernel.canonical().into());
+        top.insert("array".into(), self.array.canonical().into());
+        format.extend(self.format.canonical());
+    }
 }
 
 impl UnitConfig {

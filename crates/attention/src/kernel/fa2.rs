@@ -7,7 +7,7 @@
 //! A first key meets l = 0 and o = +0 under m = s, so that l becomes 1 and o becomes v by the same datapath (a −0 in v
 //! as +0). A key that is not met has c = 1 and e = 0 and writes nothing. Zeros in a result row are +0.
 
-use super::{Kernel, KernelEntry, Model, Rescale, ScalarStep, ScalarUpdate, State};
+use super::{Kernel, KernelEntry, Model, ScalarStep, ScalarUpdate, State};
 use crate::config::{ConfigError, EngineConfig, Section, segments, sum_stagnates};
 use crate::engine::EngineSpec;
 use arith::float::{float_type, policy_suffix};
@@ -83,7 +83,6 @@ impl Kernel for Fa2 {
         m: &'m ModuleBuilder,
         spec: &EngineSpec,
         scalar: &[Signal<'m>],
-        _: Option<Rescale<'m>>,
     ) -> Vec<(&'static str, Signal<'m>)> {
         let &[before, after, score, fresh, update] = scalar else { unreachable!("five signals") };
         let sub = FpAdd { format: spec.score(), policy: spec.policy };
@@ -211,8 +210,8 @@ impl Model for Reference {
         self.meet(state, score, &with_one(&self.spec, v))
     }
 
-    fn merge(&self, running: State, other: State) -> State {
-        self.meet(Some(running), other.scalars[0], &other.elements)
+    fn merge(&self, running: Option<State>, other: State) -> State {
+        self.meet(running, other.scalars[0], &other.elements)
     }
 
     fn result(&self, state: &State) -> Vec<u64> {

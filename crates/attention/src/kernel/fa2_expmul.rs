@@ -9,7 +9,7 @@
 //! correction 0 and the level that flushes every input, and writes nothing.
 
 use super::fa2::{normalize, normalized, running_max, with_one};
-use super::{Kernel, KernelEntry, Model, Rescale, ScalarStep, ScalarUpdate, State, Width};
+use super::{Kernel, KernelEntry, Model, ScalarStep, ScalarUpdate, State, Width};
 use crate::config::{ConfigError, EngineConfig, Section, segments, sum_stagnates};
 use crate::engine::EngineSpec;
 use arith::float::{clamp_amount, float_type, policy_suffix};
@@ -132,7 +132,6 @@ impl Kernel for Fa2ExpMul {
         m: &'m ModuleBuilder,
         spec: &EngineSpec,
         scalar: &[Signal<'m>],
-        _: Option<Rescale<'m>>,
     ) -> Vec<(&'static str, Signal<'m>)> {
         let &[before, after, score, fresh, update] = scalar else { unreachable!("five signals") };
         let unit = self.hardware(spec);
@@ -271,8 +270,8 @@ impl Model for Reference {
         self.meet(state, self.max_of(score), &with_one(&self.spec, v))
     }
 
-    fn merge(&self, running: State, other: State) -> State {
-        self.meet(Some(running), other.scalars[0], &other.elements)
+    fn merge(&self, running: Option<State>, other: State) -> State {
+        self.meet(running, other.scalars[0], &other.elements)
     }
 
     fn result(&self, state: &State) -> Vec<u64> {

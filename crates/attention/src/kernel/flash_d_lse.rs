@@ -10,7 +10,7 @@
 mod element;
 mod options;
 
-use super::{Kernel, KernelEntry, Model, Rescale, ScalarStep, ScalarUpdate, State, Width};
+use super::{Kernel, KernelEntry, Model, ScalarStep, ScalarUpdate, State, Width};
 use crate::config::{EngineConfig, enough_bits, fixed_bits, most_summands};
 use crate::engine::EngineSpec;
 use arith::float::{constant, policy_suffix};
@@ -131,33 +131,35 @@ impl Kernel for FlashDLse {
         let write = (update & !(hold & !fresh)).named("write");
         let moves = (write & !first).named("moves");
         let keeps_o = ((w.neg & !first) | !write).named("keeps_o");
-        ScalarUpdate { next: vec![next], write, out: vec![w.u, w.k, keeps_o, moves, update] }
+        ScalarUpdate { next: vec![next], write, out: vec![w.u, w.k, keeps_o, moves] }
     }
 
-    /// The smaller side's weight, and which side is the larger. A rescaling has w = 1/2 · 2^-shift and v = 0.
+    /// The smaller side's weight, and which side is the larger.
     fn controls<'m>(
         &self,
         m: &'m ModuleBuilder,
         spec: &EngineSpec,
         scalar: &[Signal<'m>],
-        rescale: Option<Rescale<'m>>,
     ) -> Vec<(&'static str, Signal<'m>)> {
-        let &[u, k, keeps_o, moves, update] = scalar else { unreachable!("five signals") };
-        let Accumulator::Fixed { frac_bits, rounding } = spec.accumulator else {
-            return vec![("u", u), ("k", k), ("keeps_o", keeps_o), ("moves", moves)];
-        };
-        let fixed = Fixed { frac_bits, rounding, u_bits: self.spec.u_bits };
-        let Rescale { now, shift } = rescale.expect("a fixed-point o is rescaled");
-        let half = m.lit(1 << (self.spec.u_bits - 1), self.spec.u_bits);
-        let k = now.mux(fixed.clip(m, shift), fixed.clip(m, k)).named("places");
-        let moves = now.mux(update, moves).named("moves");
-        let [coarse, fine] = fixed.decode(m, k, moves);
-        let keeps_o = now.mux(!update, keeps_o).named("keeps_o");
-        let mut controls = vec![("coarse", coarse), ("fine", fine), ("keeps_o", keeps_o)];
-        if self.spec.u_bits > 1 {
-            controls.push(("u", now.mux(half, u).named("weight")));
+        let &[u, k, keeps_o, moves] = scalar else { unreachable!("four signals") };
+        match self.fixed(spec) {
+            None => vec![("u", u), ("k", k), ("keeps_o", keeps_o), ("moves", moves)],
+            Some(fixed) => fixed.controls(m, fixed.clip(m, k), moves, keeps_o, u),
         }
-        controls
+    }
+
+    /// w = 1/2 · 2^-shift, in the form that takes v for the larger side.
+    fn rescale<'m>(
+        &self,
+        m: &'m ModuleBuilder,
+        spec: &EngineSpec,
+        shift: Signal<'m>,
+        update: Signal<'m>,
+    ) -> Vec<Signal<'m>> {
+        let fixed = self.fixed(spec).expect("only a fixed-point o is rescaled");
+        let half = m.lit(1 << (self.spec.u_bits - 1), self.spec.u_bits);
+        let controls = fixed.controls(m, fixed.clip(m, shift), update, !update, half);
+        controls.into_iter().map(|(_, signal)| signal).collect()
     }
 
     fn element_kind(&self, spec: &EngineSpec) -> (String, &'static str) {
@@ -194,9 +196,7 @@ impl Kernel for FlashDLse {
                 let weight = Weight { u, k, keeps_o, moves };
                 Float { format, policy: spec.policy, u_bits }.next(m, o, v, weight)
             }
-            Accumulator::Fixed { frac_bits, rounding } => {
-                Fixed { frac_bits, rounding, u_bits }.next(m, o, v, controls)
-            }
+            Accumulator::Fixed { .. } => self.fixed(spec).expect("it is").next(m, o, v, controls),
         }
     }
 
@@ -217,6 +217,16 @@ fn frac_bits(spec: &EngineSpec) -> Option<u32> {
 }
 
 impl FlashDLse {
+    /// The element of a fixed-point o.
+    fn fixed(&self, spec: &EngineSpec) -> Option<Fixed> {
+        match spec.accumulator {
+            Accumulator::Float(_) => None,
+            Accumulator::Fixed { frac_bits, rounding } => {
+                Some(Fixed { frac_bits, rounding, u_bits: self.spec.u_bits })
+            }
+        }
+    }
+
     /// x ≤ −T and x ≥ T; a merge skips nothing.
     fn skips<'m>(
         &self,
@@ -259,9 +269,9 @@ impl Model for Reference {
         self.encode(self.kernel.step(state.map(|s| self.decode(s)), score, v, anchor))
     }
 
-    fn merge(&self, running: State, other: State) -> State {
-        let [a, b] = [running, other].map(|s| Some(self.decode(s)));
-        self.encode(self.kernel.merge(a, b).expect("neither is empty"))
+    fn merge(&self, running: Option<State>, other: State) -> State {
+        let running = running.map(|state| self.decode(state));
+        self.encode(self.kernel.merge(running, Some(self.decode(other))).expect("one is not empty"))
     }
 
     fn rescale(&self, state: State, anchor: u64) -> State {

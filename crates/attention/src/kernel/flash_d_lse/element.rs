@@ -95,16 +95,29 @@ impl Fixed {
         k.gt(m.lit(limit, k.width())).mux(m.lit(limit, width), k.low(width))
     }
 
-    /// One select per multiple of four, and one per remainder.
-    pub fn decode<'m>(&self, m: &'m ModuleBuilder, k: Signal<'m>, moves: Signal<'m>) -> [Signal<'m>; 2] {
+    /// What the elements are told: a select per multiple of four and one per remainder of the clipped k, which side is
+    /// the larger, and u if it is more than a bit.
+    pub fn controls<'m>(
+        &self,
+        m: &'m ModuleBuilder,
+        k: Signal<'m>,
+        moves: Signal<'m>,
+        keeps_o: Signal<'m>,
+        u: Signal<'m>,
+    ) -> Vec<(&'static str, Signal<'m>)> {
         let some = moves & k.le(m.lit(u64::from(self.most()), k.width()));
         let select = |part: Signal<'m>, n: u32, on: Option<Signal<'m>>| {
             let each = (0..n).rev().map(|i| part.eq_const(u64::from(i)));
             let each: Vec<Signal<'m>> = each.map(|hit| on.map_or(hit, |on| hit & on)).collect();
             m.concat(&each)
         };
-        let coarse = select(k.high(k.width() - 2), self.most() / 4 + 1, Some(some)).named("coarse");
-        [coarse, select(k.low(2), 4, None).named("fine")]
+        let coarse = select(k.high(k.width() - 2), self.most() / 4 + 1, Some(some));
+        let mut controls =
+            vec![("coarse", coarse), ("fine", select(k.low(2), 4, None)), ("keeps_o", keeps_o)];
+        if self.u_bits > 1 {
+            controls.push(("u", u));
+        }
+        controls
     }
 
     /// The next o.

@@ -1,0 +1,293 @@
+//! The merge of two partial states as a unit of its own, for keys that were split over several engines.
+//!
+//! ```text
+//! A, B over disjoint keys  →  the state over both, and its result row          ∅ is neutral on both sides
+//! ```
+//! It is the step with which an engine merges its blocks of keys: B's scalar state stands for a score and its o for a
+//! value row. A state's ports: `empty`; `state`, the scalar variables side by side, the first in the low bits; `sum`, the
+//! sum ℓ of kernels that have one; `o`; and `anchor`, the exponent field that a fixed-point o is aligned to.
+
+use crate::engine::EngineSpec;
+use crate::functional::accumulate;
+use crate::kernel::{ScalarStep, State};
+use arith::operator::{Case, Operator, Params};
+use arith::{FpConvert, FromAnchor};
+use hdl::{Arg, Kind, ModuleBuilder, Outputs, Signal, Type, each};
+use numerics::lse::Accumulator;
+use numerics::stratified::{Rng, Stratified};
+
+/// The merge unit of an engine.
+pub struct MergeUnit {
+    spec: EngineSpec,
+}
+
+/// A state as signals.
+#[derive(Clone)]
+struct Partial<'m> {
+    empty: Signal<'m>,
+    scalars: Vec<Signal<'m>>,
+    /// The sum, if there is one, and o.
+    elements: Signal<'m>,
+    anchor: Option<Signal<'m>>,
+}
+
+impl MergeUnit {
+    /// The unit that merges states of that engine.
+    pub fn new(spec: EngineSpec) -> Self {
+        MergeUnit { spec }
+    }
+
+    /// The ports of a state, less its prefix.
+    fn ports(&self) -> Vec<(&'static str, Type)> {
+        let spec = &self.spec;
+        let scalars: u32 = spec.kernel.state(spec).iter().map(|(_, ty)| ty.width).sum();
+        let sum = spec.kernel.has_sum().then_some(("sum", spec.element_type()));
+        let anchor = spec.anchor_type().map(|ty| ("anchor", ty));
+        let o = ("o", spec.element_type().times(spec.head_dim));
+        [("empty", Type::unsigned(1)), ("state", Type::unsigned(scalars))]
+            .into_iter()
+            .chain(sum)
+            .chain([o])
+            .chain(anchor)
+            .collect()
+    }
+
+    fn unpack<'m>(&self, m: &'m ModuleBuilder, ports: &[Signal<'m>]) -> Partial<'m> {
+        let &[empty, state, ref rest @ ..] = ports else { unreachable!("two ports at least") };
+        let mut low = 0;
+        let scalars = self.spec.kernel.state(&self.spec).into_iter().map(|(_, ty)| {
+            low += ty.width;
+            state.slice(low - 1, low - ty.width).reinterpret(ty.signed)
+        });
+        let scalars = scalars.collect();
+        let (elements, rest) = match (self.spec.kernel.has_sum(), rest) {
+            (true, [sum, o, rest @ ..]) => (m.bundle(&[*sum, *o]), rest),
+            (_, [o, rest @ ..]) => (*o, rest),
+            _ => unreachable!("every state has o"),
+        };
+        Partial { empty, scalars, elements, anchor: rest.first().copied() }
+    }
+
+    /// A state under the larger anchor of two.
+    fn raised<'m>(
+        &self,
+        m: &'m ModuleBuilder,
+        state: &Partial<'m>,
+        anchor: Signal<'m>,
+        name: &str,
+    ) -> Partial<'m> {
+        let Some(own) = state.anchor else { return state.clone() };
+        let raises = anchor.ne(own).named(&format!("raises_{name}"));
+        let shift = ((anchor - own).low(own.width()) - m.lit(1, 1)).low(own.width());
+        let controls = self.spec.kernel.rescale(m, &self.spec, shift, raises);
+        let zero = m.zero(state.elements.ty());
+        Partial {
+            elements: self.elements(m, &format!("rescale_{name}"), state.elements, zero, &controls),
+            ..state.clone()
+        }
+    }
+
+    /// One step of every element.
+    fn elements<'m>(
+        &self,
+        m: &'m ModuleBuilder,
+        instance: &str,
+        o: Signal<'m>,
+        v: Signal<'m>,
+        controls: &[Signal<'m>],
+    ) -> Signal<'m> {
+        const NAMES: [&str; 8] = ["c0", "c1", "c2", "c3", "c4", "c5", "c6", "c7"];
+        let (name, doc) = self.spec.kernel.element_kind(&self.spec);
+        let name = format!("{name}_step");
+        let mut inputs: Vec<(&str, Arg<'m>)> = vec![("o", each(o)), ("v", each(v))];
+        inputs.extend(NAMES.iter().zip(controls).map(|(name, &control)| (*name, control.into())));
+        m.call_array(instance, o.ty().count, Kind { name: &name, doc }, &inputs, |m, x| {
+            vec![("next", self.spec.kernel.element(m, &self.spec, x[0], x[1], &x[2..]))]
+        })[0]
+    }
+
+    /// The scalar state that stands for a score.
+    fn score<'m>(&self, m: &'m ModuleBuilder, state: &Partial<'m>) -> Signal<'m> {
+        let (kernel, on, off) = (&self.spec.kernel, m.lit(1, 1), m.lit(0, 1));
+        if kernel.merge_steps() == 1 {
+            return kernel.state_score(&state.scalars);
+        }
+        let score = kernel.state_score(&state.scalars);
+        let step = ScalarStep { score, fresh: off, update: on, merges: Some(off), convert: Some(on) };
+        let converted = kernel.scalar(m, &self.spec, &state.scalars, step);
+        kernel.state_score(&converted.next)
+    }
+
+    fn merged<'m>(&self, m: &'m ModuleBuilder, a: &Partial<'m>, b: &Partial<'m>) -> Partial<'m> {
+        let kernel = &self.spec.kernel;
+        let anchor = a.anchor.zip(b.anchor).map(|(a, b)| b.gt(a).mux(b, a).named("larger_anchor"));
+        let raised =
+            |state, name| anchor.map_or_else(|| Partial::clone(state), |at| self.raised(m, state, at, name));
+        let (a_raised, b_raised) = (raised(a, "a"), raised(b, "b"));
+        let (on, off) = (m.lit(1, 1), m.lit(0, 1));
+        let convert = (kernel.merge_steps() > 1).then_some(off);
+        let step = ScalarStep { score: self.score(m, b), fresh: off, update: on, merges: Some(on), convert };
+        let scalar = kernel.scalar(m, &self.spec, &a.scalars, step);
+        let controls: Vec<Signal<'m>> =
+            kernel.controls(m, &self.spec, &scalar.out).into_iter().map(|(name, c)| c.named(name)).collect();
+        let elements = self.elements(m, "element", a_raised.elements, b_raised.elements, &controls);
+        let only =
+            |a: Signal<'m>,
+             b: Signal<'m>,
+             state_a: &Partial<'m>,
+             state_b: &Partial<'m>,
+             merged: Signal<'m>| { state_a.empty.mux(b, state_b.empty.mux(a, merged)) };
+        let scalars = a.scalars.iter().zip(&b.scalars).zip(&scalar.next);
+        Partial {
+            empty: (a.empty & b.empty).named("both_empty"),
+            scalars: scalars.map(|((&x, &y), &merged)| only(x, y, a, b, merged)).collect(),
+            elements: only(a.elements, b.elements, a, b, elements).named("merged"),
+            anchor: anchor.map(|at| only(a.anchor.unwrap_or(at), b.anchor.unwrap_or(at), a, b, at)),
+        }
+    }
+
+    /// The result row of a state, zeros where it is empty.
+    fn row<'m>(&self, m: &'m ModuleBuilder, state: &Partial<'m>) -> Signal<'m> {
+        let spec = &self.spec;
+        let d = spec.head_dim;
+        let row = match (spec.accumulator, state.anchor) {
+            _ if spec.kernel.has_sum() => {
+                spec.kernel.normalize(m, spec, state.elements.elements(1, d), state.elements.element(0))
+            }
+            (Accumulator::Fixed { frac_bits, .. }, Some(anchor)) => {
+                let convert =
+                    FromAnchor { format: spec.value, frac_bits, result: spec.output, policy: spec.policy };
+                convert.call(m, "o_convert", state.elements, anchor)
+            }
+            _ => FpConvert { from: spec.float(), to: spec.output, policy: spec.policy }.call(
+                m,
+                "o_convert",
+                state.elements,
+            ),
+        };
+        state.empty.mux(m.zero(row.ty()), row).named("row")
+    }
+
+    /// A state's ports as a case or a reference lists them; an empty one is all zeros.
+    fn pack(&self, state: Option<&State>) -> Case {
+        let spec = &self.spec;
+        let Some(state) = state else {
+            let zeros = |(_, ty): (&str, Type)| vec![0; ty.count as usize];
+            return std::iter::once(vec![1]).chain(self.ports().into_iter().skip(1).map(zeros)).collect();
+        };
+        let scalars = spec.kernel.state(spec).into_iter().zip(&state.scalars).rev();
+        let scalars = scalars.fold(0, |packed, ((_, ty), &value)| packed << ty.width | value);
+        let sum = usize::from(spec.kernel.has_sum());
+        let mut ports = vec![vec![0], vec![scalars]];
+        ports.extend(spec.kernel.has_sum().then(|| vec![state.elements[0]]));
+        ports.push(state.elements[sum..].to_vec());
+        ports.extend(spec.anchor_type().map(|_| vec![state.anchor]));
+        ports
+    }
+
+    fn state(&self, ports: &[Vec<u64>]) -> Option<State> {
+        let spec = &self.spec;
+        if ports[0][0] == 1 {
+            return None;
+        }
+        let mut packed = ports[1][0];
+        let scalars = spec.kernel.state(spec).into_iter().map(|(_, ty)| {
+            let value = packed & ((1 << ty.width) - 1);
+            packed >>= ty.width;
+            value
+        });
+        let scalars = scalars.collect();
+        let o = 2 + usize::from(spec.kernel.has_sum());
+        let elements = ports[2..=o].concat();
+        Some(State { scalars, elements, anchor: ports.get(o + 1).map_or(0, |anchor| anchor[0]) })
+    }
+
+    /// The functional model: two states as one.
+    pub fn merge(&self, a: Option<State>, b: Option<State>) -> Option<State> {
+        let (Some(a), Some(b)) = (&a, &b) else { return a.or(b) };
+        let model = self.spec.kernel.model(&self.spec);
+        let anchor = a.anchor.max(b.anchor);
+        let [a, b] = [a, b].map(|state| model.rescale(state.clone(), anchor));
+        Some(model.merge(Some(a), b))
+    }
+
+    /// The state of a query over a few random keys, often none or one.
+    fn random_state(&self, rng: &mut Rng) -> Option<State> {
+        let spec = &self.spec;
+        let spread = [0.5, 4.0, 30.0][rng.below(3) as usize];
+        let scale = [1.0, 1e-4, 300.0][rng.below(3) as usize];
+        let normal = |rng: &mut Rng| (0..6).map(|_| rng.unit()).sum::<f64>() - 3.0;
+        let keys = [0, 1, 2, 7][rng.below(4) as usize];
+        let mut row = || {
+            let element = |_| spec.value.encode(normal(rng) * scale, &spec.policy);
+            (
+                (0..spec.head_dim).map(element).collect::<Vec<_>>(),
+                spec.score().encode(normal(rng) * spread, &spec.policy),
+            )
+        };
+        let (values, scores): (Vec<_>, Vec<_>) = (0..keys).map(|_| row()).unzip();
+        accumulate(spec, spec.kernel.model(spec).as_ref(), &values, |i| Some(scores[i]))
+    }
+}
+
+impl Operator for MergeUnit {
+    fn name(&self) -> &'static str {
+        "merge"
+    }
+    fn summary(&self) -> &'static str {
+        "y = the state of a query over the keys of a and of b, and its result row. An empty state is neutral."
+    }
+    fn kind_name(&self, _: &Params) -> String {
+        self.spec.name.clone()
+    }
+    fn inputs(&self, _: &Params) -> Vec<(&'static str, Type)> {
+        let of = |side: usize| self.ports().into_iter().map(move |(name, ty)| (PORTS[side][index(name)], ty));
+        of(0).chain(of(1)).chain([("valid", Type::unsigned(1))]).collect()
+    }
+    fn build<'b>(&self, b: &'b ModuleBuilder, _: &Params, x: &[Signal<'b>]) -> Outputs<'b> {
+        let count = self.ports().len();
+        let (first, second) = (self.unpack(b, &x[..count]), self.unpack(b, &x[count..2 * count]));
+        let merged = self.merged(b, &first, &second);
+        let row = self.row(b, &merged);
+        let scalars: Vec<Signal<'b>> = merged.scalars.iter().rev().map(|s| s.reinterpret(false)).collect();
+        let sum = self.spec.kernel.has_sum();
+        let mut outputs = vec![("y_empty", merged.empty), ("y_state", b.concat(&scalars))];
+        outputs.extend(sum.then(|| ("y_sum", merged.elements.element(0))));
+        outputs.push(("y_o", merged.elements.elements(u32::from(sum), self.spec.head_dim)));
+        outputs.extend(merged.anchor.map(|anchor| ("y_anchor", anchor)));
+        outputs.extend([("y_row", row), ("y_valid", b.cleared(x[2 * count]))]);
+        let (names, signals): (Vec<_>, Vec<_>) = outputs.into_iter().unzip();
+        names.into_iter().zip(b.align_all(&signals)).collect()
+    }
+    fn reference(&self, _: &Params, case: &Case) -> Vec<u64> {
+        let count = self.ports().len();
+        let merged = self.merge(self.state(&case[..count]), self.state(&case[count..2 * count]));
+        let model = self.spec.kernel.model(&self.spec);
+        let zeros = || vec![0; self.spec.head_dim as usize];
+        let row = merged.as_ref().map_or_else(zeros, |state| model.result(state));
+        let ports = self.pack(merged.as_ref());
+        ports.into_iter().chain([row, case[2 * count].clone()]).flatten().collect()
+    }
+    fn directed(&self, _: &Params) -> Vec<Case> {
+        let mut rng = Rng::new(1);
+        let states: Vec<Option<State>> =
+            (0..6).map(|i| self.random_state(&mut rng).filter(|_| i > 0)).collect();
+        let pair = |(a, b): (&Option<State>, &Option<State>)| {
+            [self.pack(a.as_ref()), self.pack(b.as_ref()), vec![vec![1]]].concat()
+        };
+        states.iter().flat_map(|a| states.iter().map(move |b| (a, b))).map(pair).collect()
+    }
+    fn case(&self, _: &Params, random: &mut Stratified) -> Case {
+        let rng = random.rng();
+        let [a, b] = [(); 2].map(|()| self.random_state(rng));
+        [self.pack(a.as_ref()), self.pack(b.as_ref()), vec![vec![rng.below(2)]]].concat()
+    }
+}
+
+/// Names of a state's ports, of a and of b.
+const PORTS: [[&str; 5]; 2] =
+    [["a_empty", "a_state", "a_sum", "a_o", "a_anchor"], ["b_empty", "b_state", "b_sum", "b_o", "b_anchor"]];
+
+fn index(name: &str) -> usize {
+    ["empty", "state", "sum", "o", "anchor"].iter().position(|n| *n == name).expect("one of a state's ports")
+}
