@@ -81,7 +81,8 @@ impl FromAnchor {
     /// The module kind, with inputs `o` of f+1 bits and `anchor` and output `y`.
     pub fn define(&self, b: &ModuleBuilder) -> ModuleId {
         let kind = Kind { name: &self.kind_name(), doc: Self::DOC };
-        let inputs = [("o", Type::unsigned(self.frac_bits + 1)), ("anchor", Type::unsigned(self.format.exp_bits))];
+        let inputs =
+            [("o", Type::unsigned(self.frac_bits + 1)), ("anchor", Type::unsigned(self.format.exp_bits))];
         b.define(kind, &inputs, |m, x| self.body(m, x[0], x[1]))
     }
 

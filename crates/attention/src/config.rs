@@ -13,7 +13,7 @@
 //! |---|---|---|
 //! | top level | `name`, `kind` (`engine`, `unit` or `merge`), `description` | all |
 //! | `[unit]` | `op`, `format` and the operator's own parameters | unit |
-//! | `[kernel]` | `name`, `scale` and the kernel's own options ([`crate::kernel`]) | engine |
+//! | `[kernel]` | `name`, `scale`, `result` and the kernel's own options ([`crate::kernel`]) | engine |
 //! | `[array]` | `head_dim`, `query_lanes`, `interleave`, `key_block`, `max_keys` | engine |
 //! | `[format]` | `input`, `score`, `accumulator`, `output`, `align_bits`; and for both the policy | both |
 //! | `[clock]`, `[reset]` | period, platform, delay model; reset style | both |
@@ -29,7 +29,7 @@ mod warnings;
 
 pub use error::ConfigError;
 pub(crate) use kernel::segments;
-pub use kernel::{KernelConfig, ScaleInput};
+pub use kernel::{KernelConfig, ResultForm, ScaleInput};
 pub use platform::{Platform, platform, platform_names};
 pub(crate) use section::Section;
 pub(crate) use warnings::{enough_bits, fixed_bits, most_summands, sum_stagnates};
@@ -257,7 +257,9 @@ const FORMAT_KEYS: &[&str] = &["input", "score", "accumulator", "output", "align
 
 fn foreign_section(key: &str, kind: Kind) -> Option<String> {
     match (key, kind) {
-        ("kernel" | "array", Kind::Unit) => Some("belongs to kind = \"engine\", and this design is a unit".into()),
+        ("kernel" | "array", Kind::Unit) => {
+            Some("belongs to kind = \"engine\", and this design is a unit".into())
+        }
         ("unit", _) => Some("belongs to kind = \"unit\"; add kind = \"unit\" at the top".into()),
         _ => None,
     }

@@ -19,7 +19,7 @@ mod q_loader;
 mod sequencer;
 mod values;
 
-use crate::config::{EngineConfig, Interleave, ScaleInput};
+use crate::config::{EngineConfig, Interleave, ResultForm, ScaleInput};
 use crate::kernel::Kernel;
 use crate::lane;
 use arith::float::float_type;
@@ -51,6 +51,8 @@ pub struct EngineSpec {
     pub key_block: Option<u32>,
     /// Format of the result rows.
     pub output: Format,
+    /// Whether the engine gives result rows or partial states.
+    pub result: ResultForm,
     /// Rounding and edges.
     pub policy: Policy,
 }
@@ -77,6 +79,7 @@ impl EngineSpec {
             accumulator: format.accumulator,
             key_block: config.array.key_block,
             output: format.output,
+            result: config.kernel.result,
             policy,
         }
     }
@@ -205,26 +208,34 @@ impl EngineSpec {
         }
         inputs.extend(scale.map(|s| ("scale", s.into())));
         let lanes = b.instantiate("lane", self.lanes, lane, &inputs);
-        let (rows, empties) = (lanes[0], lanes[1]);
-        let (result_valid, result_slot) = (lanes[2].element(0), lanes[3].element(0));
+        let [rows, empties, valids, slots, ref states @ ..] = lanes[..] else { unreachable!("four outputs") };
+        let (result_valid, result_slot) = (valids.element(0), slots.element(0));
 
         let o_lane = b.wire("o_lane", Type::unsigned(index_width(self.lanes)));
-        let (row, settling) = output::call(b, self, pick(rows, self.lanes, o_lane), &step);
-        let drain =
-            drain::call(b, self, [step.block_end, active, result_valid, result_slot, o_ready], settling);
+        let result = output::call(b, self, pick(rows, self.lanes, o_lane), &step);
+        let drain = drain::call(
+            b,
+            self,
+            [step.block_end, active, result_valid, result_slot, o_ready],
+            result.settling,
+        );
         b.drive(drain_busy, drain.busy);
         b.drive(o_slot, drain.slot);
         b.drive(o_lane, drain.lane);
-        let o_data = b.register("o_data", row.ty()).enable(drain.load);
-        o_data.set(row);
-        let o_empty = b.register("o_empty", bit).enable(drain.load);
-        o_empty.set(pick(empties, self.lanes, drain.lane));
+        let empty = pick(empties, self.lanes, drain.lane);
+        let mut results = vec![("o_data", result.row), ("o_empty", empty)];
+        results.extend(states.first().map(|&states| ("o_state", pick(states, self.lanes, drain.lane))));
+        results.extend(result.sum.map(|sum| ("o_sum", sum)));
+        results.extend(result.anchor.map(|anchor| ("o_anchor", empty.mux(b.zero(anchor.ty()), anchor))));
 
         b.output("q_ready", loader.ready);
         b.output("kv_ready", step.ready);
         b.output("o_valid", drain.valid);
-        b.output_when("o_data", o_data.q, "o_valid");
-        b.output_when("o_empty", o_empty.q, "o_valid");
+        for (name, value) in results {
+            let register = b.register(name, value.ty()).enable(drain.load);
+            register.set(value);
+            b.output_when(name, register.q, "o_valid");
+        }
         b.output_when("o_last", drain.last, "o_valid");
     }
 

@@ -1,13 +1,15 @@
 //! The functional model of the engine: what every query's result row is, to the bit.
 
+use crate::config::ResultForm;
 use crate::engine::EngineSpec;
 use crate::kernel::{Model, State};
+use hdl::Type;
 use numerics::dot;
 
-/// A result row.
+/// What a query gives.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ResultRow {
-    /// Elements in the output format; zeros if `empty`.
+    /// Elements in the output format, or the partial state as [`pack`] lists it; zeros if `empty`.
     pub row: Vec<u64>,
     /// The query met no key.
     pub empty: bool,
@@ -26,12 +28,67 @@ pub fn attend(
     let score = |i: usize| dot::dot(&spec.dot, &spec.policy, query, &keys[i], scale);
     let model = spec.kernel.model(spec);
     let state = accumulate(spec, model.as_ref(), values, |i| meets(i).then(|| score(i)));
-    ResultRow {
-        row: state
-            .as_ref()
-            .map_or_else(|| vec![spec.output.zero(false); spec.head_dim as usize], |s| model.result(s)),
-        empty: state.is_none(),
+    let row = match spec.result {
+        ResultForm::Row => result(spec, model.as_ref(), state.as_ref()),
+        ResultForm::State => pack(spec, state.as_ref()).concat(),
+    };
+    ResultRow { row, empty: state.is_none() }
+}
+
+/// The result row of a state; zeros of the empty one.
+pub fn result(spec: &EngineSpec, model: &dyn Model, state: Option<&State>) -> Vec<u64> {
+    state.map_or_else(|| vec![spec.output.zero(false); spec.head_dim as usize], |state| model.result(state))
+}
+
+/// A state's ports: the scalar variables side by side, the first in the low bits; the sum, if the kernel has one; o; and
+/// the anchor, if o is fixed point. All zeros of the empty one.
+pub fn state_ports(spec: &EngineSpec) -> Vec<(&'static str, Type)> {
+    let scalars = spec.kernel.state(spec).iter().map(|(_, ty)| ty.width).sum();
+    let sum = spec.kernel.has_sum().then_some(("sum", spec.element_type()));
+    let anchor = spec.anchor_type().map(|ty| ("anchor", ty));
+    let o = ("o", spec.element_type().times(spec.head_dim));
+    [("state", Type::unsigned(scalars))].into_iter().chain(sum).chain([o]).chain(anchor).collect()
+}
+
+/// A state as elements of its [`state_ports`].
+pub fn pack(spec: &EngineSpec, state: Option<&State>) -> Vec<Vec<u64>> {
+    let Some(state) = state else {
+        return state_ports(spec).iter().map(|(_, ty)| vec![0; ty.count as usize]).collect();
+    };
+    let scalars = spec.kernel.state(spec).into_iter().zip(&state.scalars).rev();
+    let scalars = scalars.fold(0, |packed, ((_, ty), &value)| packed << ty.width | value);
+    let (sum, o) = state.elements.split_at(usize::from(spec.kernel.has_sum()));
+    let sum = Some(sum.to_vec()).filter(|sum| !sum.is_empty());
+    let anchor = spec.anchor_type().map(|_| vec![state.anchor]);
+    [vec![scalars]].into_iter().chain(sum).chain([o.to_vec()]).chain(anchor).collect()
+}
+
+/// The result row that a query's result stands for: itself, or that of its partial state.
+pub fn final_row(spec: &EngineSpec, result: &ResultRow) -> Vec<u64> {
+    if spec.result == ResultForm::Row {
+        return result.row.clone();
     }
+    let mut left = result.row.as_slice();
+    let ports = state_ports(spec).into_iter().map(|(_, ty)| {
+        let (port, others) = left.split_at(ty.count as usize);
+        left = others;
+        port.to_vec()
+    });
+    let state = unpack(spec, &ports.collect::<Vec<_>>());
+    self::result(spec, spec.kernel.model(spec).as_ref(), Some(&state).filter(|_| !result.empty))
+}
+
+/// The state whose [`pack`] these are.
+pub fn unpack(spec: &EngineSpec, ports: &[Vec<u64>]) -> State {
+    let mut packed = ports[0][0];
+    let mut scalars = vec![];
+    for (_, ty) in spec.kernel.state(spec) {
+        scalars.push(packed & ((1 << ty.width) - 1));
+        packed >>= ty.width;
+    }
+    let o = 1 + usize::from(spec.kernel.has_sum());
+    let anchor = ports.get(o + 1).map_or(0, |anchor| anchor[0]);
+    State { scalars, elements: ports[1..=o].concat(), anchor }
 }
 
 /// The state after all keys, given the score of those that the query meets. Rows are counted into blocks, and raise

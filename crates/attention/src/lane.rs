@@ -4,6 +4,7 @@
 //! A step works on one slot: it meets a key row; or merges what the inner level has accumulated over a block of keys
 //! into the outer level; or rescales o of either level to a larger anchor.
 
+use crate::config::ResultForm;
 use crate::engine::EngineSpec;
 use crate::kernel::ScalarStep;
 use arith::FusedDot;
@@ -105,23 +106,31 @@ fn body<'m>(m: &'m ModuleBuilder, spec: &EngineSpec, x: &[Signal<'m>]) -> Output
     let score = dot.call(m, "dot", q, port("k"), scale).named("score");
 
     let met = occupancy(m, spec, &steps);
-    let row = update(m, spec, &steps, &met, score, v);
+    let (row, state) = update(m, spec, &steps, &met, score, v);
 
     let result = m.cleared((steps.valid & steps.last).named("result"));
     let blank = m.zero(row.ty());
     let row = met.empty.mux(blank, row).named("result_row");
-    let [result, result_slot, empty, row] = m.align([result, steps.slot, met.empty, row]);
+    let blank_state = m.zero(state.ty());
+    let state = met.empty.mux(blank_state, state).named("result_state");
+    let [result, result_slot, empty, row, state] = m.align([result, steps.slot, met.empty, row, state]);
     let rows = m.file("rows", spec.interleave, row.ty());
     rows.write(result_slot, row, result);
     let empties = m.file("empties", spec.interleave, empty.ty());
     empties.write(result_slot, empty, result);
     let o_slot = port("o_slot");
-    vec![
+    let mut outputs = vec![
         ("o_row", rows.read(o_slot)),
         ("o_empty", empties.read(o_slot)),
         ("result_valid", result),
         ("result_slot", result_slot),
-    ]
+    ];
+    if spec.result == ResultForm::State {
+        let states = m.file("states", spec.interleave, state.ty());
+        states.write(result_slot, state, result);
+        outputs.push(("o_state", states.read(o_slot)));
+    }
+    outputs
 }
 
 /// The double-buffered query rows: one bank is read while the other is written.
@@ -192,7 +201,7 @@ fn occupancy<'m>(m: &'m ModuleBuilder, spec: &EngineSpec, steps: &Steps<'m>) -> 
     Met { fresh, update, empty }
 }
 
-/// The kernel's recurrences; the result row as it stands after the step.
+/// The kernel's recurrences; the result row and the scalar state, side by side, as they stand after the step.
 fn update<'m>(
     m: &'m ModuleBuilder,
     spec: &EngineSpec,
@@ -200,25 +209,28 @@ fn update<'m>(
     met: &Met<'m>,
     score: Signal<'m>,
     v: Signal<'m>,
-) -> Signal<'m> {
+) -> (Signal<'m>, Signal<'m>) {
     let kernel = &spec.kernel;
     let levels = steps.levels.map(|l| Levels { merge: (l.merge & met.update).named("takes_inner"), ..l });
     let score = kernel.score(m, spec, score);
     let mut inputs = vec![score, met.fresh, met.update];
     inputs.extend(steps.convert);
     inputs.extend(steps.rescale.map(|r| r.now));
-    let (write, scalar) = recurrence(m, spec, &kernel.state(spec), steps.slot, levels, &inputs, |at, x| {
-        let score = at.incoming(x[0], |inner| kernel.state_score(inner));
-        let merges = at.inner.map(|(_, merges)| merges);
-        let convert = steps.convert.map(|_| x[3]);
-        let step = ScalarStep { score, fresh: x[1], update: x[2], merges, convert };
-        let next = kernel.scalar(m, spec, &at.state, step);
-        // A rescaling holds the scalar state, and writes o whatever the kernel would skip.
-        let rescale = steps.rescale.map(|_| x[x.len() - 1]);
-        let write = rescale.map_or(next.write, |now| next.write & !now).named("state_write");
-        let element = rescale.map_or(next.write, |now| now.mux(x[2], next.write)).named("write");
-        (next.next, write, (element, next.out))
-    });
+    let (write, scalar, after) =
+        recurrence(m, spec, &kernel.state(spec), steps.slot, levels, &inputs, |at, x| {
+            let score = at.incoming(x[0], |inner| kernel.state_score(inner));
+            let merges = at.inner.map(|(_, merges)| merges);
+            let convert = steps.convert.map(|_| x[3]);
+            let step = ScalarStep { score, fresh: x[1], update: x[2], merges, convert };
+            let next = kernel.scalar(m, spec, &at.state, step);
+            // A rescaling holds the scalar state, and writes o whatever the kernel would skip.
+            let rescale = steps.rescale.map(|_| x[x.len() - 1]);
+            let write = rescale.map_or(next.write, |now| next.write & !now).named("state_write");
+            let element = rescale.map_or(next.write, |now| now.mux(x[2], next.write)).named("write");
+            let after = next.next.iter().zip(&at.state).map(|(&next, &state)| write.mux(next, state));
+            let after: Vec<Signal<'m>> = after.map(|s| s.reinterpret(false)).collect();
+            (next.next, write, (element, next.out, after))
+        });
     let mut controls = kernel.controls(m, spec, &scalar);
     if let Some(Rescale { now, shift }) = steps.rescale {
         let rescaling = kernel.rescale(m, spec, shift, met.update);
@@ -251,11 +263,12 @@ fn update<'m>(
         });
         vec![("o", o)]
     })[0];
-    if kernel.has_sum() {
+    let row = if kernel.has_sum() && spec.result == ResultForm::Row {
         kernel.normalize(m, spec, elements.elements(1, spec.head_dim), elements.element(0))
     } else {
         elements
-    }
+    };
+    (row, m.concat(&after.into_iter().rev().collect::<Vec<_>>()))
 }
 
 /// The state that a step of a recurrence is about.

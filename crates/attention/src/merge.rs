@@ -8,7 +8,7 @@
 //! sum ℓ of kernels that have one; `o`; and `anchor`, the exponent field that a fixed-point o is aligned to.
 
 use crate::engine::EngineSpec;
-use crate::functional::accumulate;
+use crate::functional::{self, accumulate, state_ports};
 use crate::kernel::{ScalarStep, State};
 use arith::operator::{Case, Operator, Params};
 use arith::{FpConvert, FromAnchor};
@@ -39,17 +39,7 @@ impl MergeUnit {
 
     /// The ports of a state, less its prefix.
     fn ports(&self) -> Vec<(&'static str, Type)> {
-        let spec = &self.spec;
-        let scalars: u32 = spec.kernel.state(spec).iter().map(|(_, ty)| ty.width).sum();
-        let sum = spec.kernel.has_sum().then_some(("sum", spec.element_type()));
-        let anchor = spec.anchor_type().map(|ty| ("anchor", ty));
-        let o = ("o", spec.element_type().times(spec.head_dim));
-        [("empty", Type::unsigned(1)), ("state", Type::unsigned(scalars))]
-            .into_iter()
-            .chain(sum)
-            .chain([o])
-            .chain(anchor)
-            .collect()
+        [("empty", Type::unsigned(1))].into_iter().chain(state_ports(&self.spec)).collect()
     }
 
     fn unpack<'m>(&self, m: &'m ModuleBuilder, ports: &[Signal<'m>]) -> Partial<'m> {
@@ -168,38 +158,13 @@ impl MergeUnit {
         state.empty.mux(m.zero(row.ty()), row).named("row")
     }
 
-    /// A state's ports as a case or a reference lists them; an empty one is all zeros.
     fn pack(&self, state: Option<&State>) -> Case {
-        let spec = &self.spec;
-        let Some(state) = state else {
-            let zeros = |(_, ty): (&str, Type)| vec![0; ty.count as usize];
-            return std::iter::once(vec![1]).chain(self.ports().into_iter().skip(1).map(zeros)).collect();
-        };
-        let scalars = spec.kernel.state(spec).into_iter().zip(&state.scalars).rev();
-        let scalars = scalars.fold(0, |packed, ((_, ty), &value)| packed << ty.width | value);
-        let sum = usize::from(spec.kernel.has_sum());
-        let mut ports = vec![vec![0], vec![scalars]];
-        ports.extend(spec.kernel.has_sum().then(|| vec![state.elements[0]]));
-        ports.push(state.elements[sum..].to_vec());
-        ports.extend(spec.anchor_type().map(|_| vec![state.anchor]));
-        ports
+        let empty = u64::from(state.is_none());
+        [vec![vec![empty]], functional::pack(&self.spec, state)].concat()
     }
 
     fn state(&self, ports: &[Vec<u64>]) -> Option<State> {
-        let spec = &self.spec;
-        if ports[0][0] == 1 {
-            return None;
-        }
-        let mut packed = ports[1][0];
-        let scalars = spec.kernel.state(spec).into_iter().map(|(_, ty)| {
-            let value = packed & ((1 << ty.width) - 1);
-            packed >>= ty.width;
-            value
-        });
-        let scalars = scalars.collect();
-        let o = 2 + usize::from(spec.kernel.has_sum());
-        let elements = ports[2..=o].concat();
-        Some(State { scalars, elements, anchor: ports.get(o + 1).map_or(0, |anchor| anchor[0]) })
+        (ports[0][0] == 0).then(|| functional::unpack(&self.spec, &ports[1..]))
     }
 
     /// The functional model: two states as one.
@@ -263,8 +228,7 @@ impl Operator for MergeUnit {
         let count = self.ports().len();
         let merged = self.merge(self.state(&case[..count]), self.state(&case[count..2 * count]));
         let model = self.spec.kernel.model(&self.spec);
-        let zeros = || vec![0; self.spec.head_dim as usize];
-        let row = merged.as_ref().map_or_else(zeros, |state| model.result(state));
+        let row = functional::result(&self.spec, model.as_ref(), merged.as_ref());
         let ports = self.pack(merged.as_ref());
         ports.into_iter().chain([row, case[2 * count].clone()]).flatten().collect()
     }

@@ -229,6 +229,9 @@ impl Recorder {
     }
 }
 
+/// What a query gives, port by port: the row, or a partial state in the order of [`functional::pack`].
+pub const RESULT_PORTS: [&str; 4] = ["o_state", "o_sum", "o_data", "o_anchor"];
+
 struct Ports {
     q_valid: InPort,
     q_data: InPort,
@@ -245,8 +248,9 @@ struct Ports {
     q_ready: OutPort,
     kv_ready: OutPort,
     o_valid: OutPort,
-    o_data: OutPort,
     o_empty: OutPort,
+    /// Those of [`RESULT_PORTS`] that there are.
+    o_parts: Vec<OutPort>,
 }
 
 impl Ports {
@@ -267,8 +271,8 @@ impl Ports {
             q_ready: p.output("q_ready")?,
             kv_ready: p.output("kv_ready")?,
             o_valid: p.output("o_valid")?,
-            o_data: p.output("o_data")?,
             o_empty: p.output("o_empty")?,
+            o_parts: RESULT_PORTS.iter().filter_map(|name| p.output(name).ok()).collect(),
         })
     }
 }
@@ -383,7 +387,8 @@ impl<'a> Driver<'a> {
             self.kv.advance();
         }
         if o_moves {
-            self.outcome.rows.push(ResultRow { row: s.get(p.o_data, n), empty: s.get1(p.o_empty, n) == 1 });
+            let row = p.o_parts.iter().flat_map(|&part| s.get(part, n)).collect();
+            self.outcome.rows.push(ResultRow { row, empty: s.get1(p.o_empty, n) == 1 });
         }
         q_moves | kv_moves | o_moves
     }

@@ -7,7 +7,8 @@ use crate::target::Target;
 use anyhow::{Result, ensure};
 use attention::EngineSpec;
 use attention::functional::ResultRow;
-use attention::simulate::{Stalls, record, run};
+use attention::functional::final_row;
+use attention::simulate::{RESULT_PORTS, Stalls, record, run};
 use attention::workload::Quantized;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -83,9 +84,8 @@ impl Request<'_> {
                 "{} of {expected} result rows came out",
                 result.rows.len()
             );
-            let values =
-                result.rows.iter().flat_map(|r| r.row.iter().map(|&bits| self.spec.output.decode(bits)));
-            outputs[job.head].extend(values);
+            let rows = result.rows.iter().flat_map(|row| final_row(self.spec, row));
+            outputs[job.head].extend(rows.map(|bits| self.spec.output.decode(bits)));
         }
         let figures = self.figures(&results, wall);
         let rows = jobs.into_iter().zip(results.into_iter().map(|r| r.rows)).collect();
@@ -155,9 +155,13 @@ impl Request<'_> {
 fn result_rows(inputs: &Trace, outputs: &Trace) -> Vec<ResultRow> {
     let port = |trace: &'_ Trace, name: &str| trace.port(name).cloned().expect("the engine has this port");
     let (ready, valid) = (port(inputs, "o_ready"), port(outputs, "o_valid"));
-    let (data, empty) = (port(outputs, "o_data"), port(outputs, "o_empty"));
+    let empty = port(outputs, "o_empty");
+    let parts: Vec<_> = RESULT_PORTS.iter().filter_map(|name| outputs.port(name)).collect();
     let leaves = |cycle: &usize| ready.at(*cycle)[0] == 1 && valid.at(*cycle)[0] == 1;
-    let row = |cycle: usize| ResultRow { row: data.at(cycle).to_vec(), empty: empty.at(cycle)[0] == 1 };
+    let row = |cycle: usize| ResultRow {
+        row: parts.iter().flat_map(|part| part.at(cycle)).copied().collect(),
+        empty: empty.at(cycle)[0] == 1,
+    };
     (0..outputs.cycles).filter(leaves).map(row).collect()
 }
 

@@ -35,7 +35,10 @@ impl Unit {
             let spec = EngineSpec::new(&config.name, engine, config.policy);
             // One design is built in a run of the tool: its operator lives as long as the run.
             let operator: &'static MergeUnit = Box::leak(Box::new(MergeUnit::new(spec)));
-            return Ok(Unit { operator, params: Params { policy: config.policy, ..Params::new(operator, unit.format) } });
+            return Ok(Unit {
+                operator,
+                params: Params { policy: config.policy, ..Params::new(operator, unit.format) },
+            });
         }
         let operator = registry::find(&unit.op).map_err(|problem| {
             // The error about the key names the value itself.

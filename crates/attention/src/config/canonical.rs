@@ -96,7 +96,12 @@ impl KernelConfig {
             ScaleInput::Unit => "unit",
             ScaleInput::Port => "port",
         };
-        let mut table = section([("name", self.name().into()), ("scale", scale.into())]);
+        let result = match self.result {
+            ResultForm::Row => "row",
+            ResultForm::State => "state",
+        };
+        let mut table =
+            section([("name", self.name().into()), ("scale", scale.into()), ("result", result.into())]);
         table.extend(self.kernel.options());
         table
     }

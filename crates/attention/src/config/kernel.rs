@@ -10,6 +10,8 @@ use std::sync::Arc;
 pub struct KernelConfig {
     /// Where the factor on the scores comes from.
     pub scale: ScaleInput,
+    /// What the engine gives for each query.
+    pub result: ResultForm,
     /// The kernel with its options.
     pub kernel: Arc<dyn Kernel>,
 }
@@ -23,9 +25,18 @@ pub enum ScaleInput {
     Port,
 }
 
+/// What an engine gives for each query.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ResultForm {
+    /// The result row.
+    Row,
+    /// The partial state, for a merge unit to merge with those over other keys ([`crate::merge`]).
+    State,
+}
+
 impl PartialEq for KernelConfig {
     fn eq(&self, other: &Self) -> bool {
-        let key = |k: &KernelConfig| (k.scale, k.name(), k.kernel.options());
+        let key = |k: &KernelConfig| (k.scale, k.result, k.name(), k.kernel.options());
         key(self) == key(other)
     }
 }
@@ -41,7 +52,9 @@ impl KernelConfig {
         let entry = &KERNELS[section.choice("name", &names, None)?];
         let scales = [("unit", ScaleInput::Unit), ("port", ScaleInput::Port)];
         let scale = section.choice("scale", &scales, Some(ScaleInput::Unit))?;
-        Ok(KernelConfig { scale, kernel: (entry.read)(section)? })
+        let forms = [("row", ResultForm::Row), ("state", ResultForm::State)];
+        let result = section.choice("result", &forms, Some(ResultForm::Row))?;
+        Ok(KernelConfig { scale, result, kernel: (entry.read)(section)? })
     }
 
     /// Says so if `key` is an option of another kernel.

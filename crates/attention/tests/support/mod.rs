@@ -11,7 +11,7 @@ pub use points::{KERNELS, Point, pairwise, product};
 pub use tensors::*;
 
 use attention::EngineSpec;
-use attention::config::platform;
+use attention::config::{ResultForm, platform};
 use attention::kernel::{Fa2, Fa2ExpMul, FlashDLse, Kernel, Quantize};
 use attention::simulate::{Block, KeyRow, Query};
 use hdl::Timing;
@@ -74,6 +74,7 @@ pub fn engine(options: &Choice, input: Format, head_dim: u32, lanes: u32, interl
         accumulator: Accumulator::Float(bf16),
         key_block: None,
         output: bf16,
+        result: ResultForm::Row,
         policy: Policy::default(),
     }
 }
@@ -82,6 +83,18 @@ pub fn engine(options: &Choice, input: Format, head_dim: u32, lanes: u32, interl
 /// including zeros of both signs.
 pub fn blocks(spec: &EngineSpec, rng: &mut Rng, count: usize, most_keys: u64) -> Vec<Block> {
     (0..count).map(|_| block(spec, rng, most_keys)).collect()
+}
+
+/// A full block of active queries over that many keys, most of which they meet.
+pub fn block_of(spec: &EngineSpec, rng: &mut Rng, keys: usize) -> Block {
+    let size = spec.block() as usize;
+    let queries = (0..size).map(|_| Query { row: row(spec, rng, 1.0), active: true }).collect();
+    let mut key = || KeyRow {
+        k: row(spec, rng, 1.0),
+        v: row(spec, rng, 1.0),
+        meets: (0..size).map(|_| rng.unit() < 0.9).collect(),
+    };
+    Block { queries, keys: (0..keys).map(|_| key()).collect() }
 }
 
 fn block(spec: &EngineSpec, rng: &mut Rng, most_keys: u64) -> Block {

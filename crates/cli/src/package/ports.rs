@@ -1,6 +1,7 @@
 //! What the ports of a design mean.
 
 use crate::target::Kind;
+use attention::config::ResultForm;
 
 /// Ports of the query engine.
 const ENGINE: &[(&str, &str)] = &[
@@ -15,10 +16,14 @@ const ENGINE: &[(&str, &str)] = &[
     ("v_data", "value row of the same key"),
     ("kv_mask", "bit n is 1 if query n of the block meets the key"),
     ("kv_last", "the row is the last key of the block"),
+    ("kv_exp", "exponent field at least as large as that of every element of v_data"),
     ("o_valid", "a result row is offered, in the order of the queries; it is taken when o_ready is 1 too"),
     ("o_ready", "the result row is taken"),
     ("o_data", "result row, element 0 in the low bits"),
     ("o_empty", "the query met no key, and its result is zero"),
+    ("o_state", "scalar state of a partial result, the kernel's first variable in the low bits"),
+    ("o_sum", "sum l of a partial result, in the accumulator's format"),
+    ("o_anchor", "exponent field that a partial result's o is aligned to"),
     ("o_last", "the row is the last result of its block"),
     ("scale", "factor on the scores; constant while the engine works"),
 ];
@@ -42,7 +47,8 @@ pub fn format_of(kind: &Kind, port: &str) -> Option<String> {
     match (kind, port) {
         (Kind::Engine(spec), "q_data" | "k_data") => Some(spec.dot.operand.to_string()),
         (Kind::Engine(spec), "v_data") => Some(spec.value.to_string()),
-        (Kind::Engine(spec), "o_data") => Some(spec.output.to_string()),
+        (Kind::Engine(spec), "o_data") if spec.result == ResultForm::Row => Some(spec.output.to_string()),
+        (Kind::Engine(spec), "o_data" | "o_sum") => Some(spec.accumulator.to_string()),
         (Kind::Engine(spec), "scale") => spec.dot.scale.map(|format| format.to_string()),
         _ => None,
     }
