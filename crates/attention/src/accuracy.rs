@@ -3,8 +3,10 @@
 //! Two references: on the inputs as rounded to the engine's format, which shows what the arithmetic costs, and on the
 //! inputs as they were, which adds what the format of the inputs costs.
 
+mod counting;
 mod model;
 
+pub use counting::Counts;
 pub use model::{ModelAccuracy, ModelReport};
 
 use crate::workload::{Quantized, Saturation, Workload};

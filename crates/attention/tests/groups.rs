@@ -1,10 +1,13 @@
 //! The workload groups: their scores are what they say, and they repeat.
 
 use attention::accuracy::ModelAccuracy;
+use attention::kernel::FlashDLse;
 use attention::workload::groups::{GROUPS, Group, Shape, Values};
 use attention::{Config, EngineSpec, Workload};
 use numerics::catalog::{BF16, E4M3, FP32};
+use numerics::lse::{LSE_PRESETS, LseSpec};
 use numerics::{DotSpec, Format, Policy, dot};
+use std::sync::Arc;
 
 const D: usize = 32;
 
@@ -201,4 +204,48 @@ fn parts_add_up_to_the_whole() {
         sum.merge(&ModelAccuracy::of(&spec, &Workload { heads: vec![head.clone()], ..whole.clone() }));
     }
     assert_eq!(sum.report(), ModelAccuracy::of(&spec, &whole).report());
+}
+
+/// Scores 0, −12 repeated against a threshold of 13 octaves of 17: every low score is held, and no other.
+#[test]
+fn skipped_steps_are_counted() {
+    let lse = |threshold: u32| {
+        let kernel = format!("name = \"flash-d-lse\"\npreset = \"mid\"\nskip_threshold = {threshold}");
+        ModelAccuracy::of(&engine(&kernel, "m12"), &row(group("alternate-12"), BF16, 1, 0)).report()
+    };
+    assert_eq!((lse(13).counts.steps, lse(13).counts.skipped, lse(13).skip_fraction), (64, 32, 0.5));
+    assert_eq!((lse(0).counts.skipped, lse(30).counts.skipped), (0, 0));
+    let fa2 = ModelAccuracy::of(&engine("name = \"fa2\"", "bf16"), &row(group("wide"), BF16, 1, 0)).report();
+    assert_eq!((fa2.counts.steps, fa2.counts.skipped), (256, 0));
+}
+
+/// ±100 in natural units is ±144 in base 2, more than 7 integer bits with sign hold.
+#[test]
+fn saturated_scores_are_counted() {
+    let saturated = |spec: &EngineSpec| {
+        ModelAccuracy::of(spec, &row(group("wide"), BF16, 1, 0)).report().counts.saturated_scores
+    };
+    let scores = scores("wide", BF16);
+    let limit = 64.0 * std::f64::consts::LN_2;
+    let beyond = scores.iter().filter(|s| s.abs() > limit).count() as u64;
+    assert!(beyond > 100);
+    let mut lse = engine("name = \"flash-d-lse\"\npreset = \"mid\"", "m12");
+    assert_eq!(saturated(&lse), 0);
+    let (_, mid) = LSE_PRESETS.iter().find(|(name, _)| *name == "mid").unwrap();
+    let narrow = LseSpec { score_int_bits: 7, ..*mid };
+    lse.kernel = Arc::new(FlashDLse { spec: narrow, skip_threshold: 0 });
+    assert!(beyond.abs_diff(saturated(&lse)) <= 1, "{beyond} {}", saturated(&lse));
+    assert_eq!(saturated(&engine("name = \"fa2\"", "bf16")), 0);
+}
+
+/// Values beyond the output format are its largest number in the result, and counted.
+#[test]
+fn saturated_results_are_counted() {
+    let mut spec = engine("name = \"fa2\"", "m12");
+    spec.output = E4M3;
+    let mut workload = row(group("dip-12"), BF16, 1, 0);
+    workload.heads[0].v.iter_mut().skip(1).step_by(D).for_each(|v| *v = -1e4);
+    let report = ModelAccuracy::of(&spec, &workload).report();
+    assert_eq!((report.counts.results, report.counts.saturated_results), (D as u64, 1));
+    assert_eq!(report.comparison.rounded_inputs.not_finite, 0);
 }

@@ -196,10 +196,10 @@ impl Subject {
     fn report(&self, sets: &[Set], parts: &[Vec<ModelAccuracy>], groups: usize) -> SubjectReport {
         let format = &self.engine.format;
         let formats = [
-            ("input", format.input),
-            ("score", format.score),
-            ("accumulator", format.accumulator),
-            ("output", format.output),
+            ("input", format.input.to_string()),
+            ("score", format.score.to_string()),
+            ("accumulator", format.accumulator.to_string()),
+            ("output", format.output.to_string()),
         ];
         let mut reports: Vec<SetReport> =
             sets.iter().zip(parts).map(|(set, parts)| self.set_report(set, parts)).collect();
@@ -208,7 +208,7 @@ impl Subject {
             name: self.config.name.clone(),
             kernel: self.engine.kernel.name(),
             config_hash: self.config.hash(),
-            formats: formats.map(|(what, format)| (what, format.to_string())).into(),
+            formats: formats.into(),
             max_keys: self.engine.array.max_keys,
             groups: reports,
             overall: together(parts[..groups].iter().flatten()).report(),

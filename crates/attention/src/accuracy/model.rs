@@ -1,5 +1,6 @@
 //! What the functional model's results are worth: no hardware is simulated, so thousands of keys take seconds.
 
+use super::counting::{Counting, Counts};
 use super::{Comparison, Sums};
 use crate::engine::EngineSpec;
 use crate::functional;
@@ -11,6 +12,7 @@ use serde::Serialize;
 pub struct ModelAccuracy {
     sums: Sums,
     inputs: Saturation,
+    counts: Counts,
 }
 
 /// What a report says about a number of queries.
@@ -23,6 +25,10 @@ pub struct ModelReport {
     pub comparison: Comparison,
     /// Elements of q, k and v that did not fit the input format.
     pub inputs: Saturation,
+    /// Skipped ÷ all steps.
+    pub skip_fraction: f64,
+    /// What happened on the way.
+    pub counts: Counts,
 }
 
 impl ModelAccuracy {
@@ -32,15 +38,18 @@ impl ModelAccuracy {
         let scale = spec.dot.scale.map(|format| format.one()); // q is already scaled
         let rows = |x: &[u64]| x.chunks_exact(workload.head_dim).map(<[u64]>::to_vec).collect::<Vec<_>>();
         let mut accuracy = ModelAccuracy { inputs: quantized.saturation, ..ModelAccuracy::default() };
+        let model = spec.kernel.model(spec);
+        let model = Counting::new(spec, model.as_ref());
         for (head, rounded) in quantized.heads.iter().enumerate() {
             let (keys, values) = (rows(&rounded.k), rows(&rounded.v));
             let mut output = Vec::with_capacity(rounded.q.len());
             for query in rounded.q.chunks_exact(workload.head_dim) {
-                let result = functional::attend(spec, query, &keys, &values, scale, |_| true);
+                let result = functional::attend_with(spec, &model, query, &keys, &values, scale, |_| true);
                 output.extend(result.row.iter().map(|&bits| spec.output.decode(bits)));
             }
             accuracy.sums.merge(&Sums::of_head(workload, &quantized, head, &output));
         }
+        accuracy.counts = model.counts();
         accuracy
     }
 
@@ -48,6 +57,7 @@ impl ModelAccuracy {
     pub fn merge(&mut self, other: &ModelAccuracy) {
         self.sums.merge(&other.sums);
         self.inputs.merge(&other.inputs);
+        self.counts.merge(&other.counts);
     }
 
     /// The measures over all queries so far.
@@ -56,6 +66,8 @@ impl ModelAccuracy {
             queries: self.sums.rounded.rows(),
             comparison: self.sums.comparison(),
             inputs: self.inputs,
+            skip_fraction: self.counts.skipped as f64 / self.counts.steps.max(1) as f64,
+            counts: self.counts,
         }
     }
 }

@@ -258,12 +258,25 @@ fn measures(config: &SubjectReport) -> String {
             percent(rounded.max_abs),
             format!("{:.5}", rounded.cosine),
             percent(unrounded.relative_l2),
+            percent(report.skip_fraction),
+            grouped(report.counts.saturated_scores),
+            grouped(report.counts.saturated_results),
         ]
     };
     let sets = config.groups.iter().map(|set| row(&set.group, grouped(set.keys as u64), &set.report));
     let all = row("all", String::new(), &config.overall);
-    let header =
-        ["group", ">keys", ">queries", ">relative L2", ">max abs", ">cosine", ">on unrounded\ninputs"];
+    let header = [
+        "group",
+        ">keys",
+        ">queries",
+        ">relative\nL2",
+        ">max abs",
+        ">cosine",
+        ">on unrounded\ninputs",
+        ">skipped",
+        ">saturated\nscores",
+        ">saturated\nresults",
+    ];
     show::table(&header, sets.chain([all]))
 }
 
