@@ -144,7 +144,7 @@ impl Group {
         let names = || GROUPS.iter().map(|g| g.name);
         GROUPS.iter().find(|g| g.name == name).ok_or_else(|| {
             let meant = suggestion(name, names()).unwrap_or_default();
-            format!("unknown group \"{name}\"{meant}; groups are {}", names().collect::<Vec<_>>().join(", "))
+            format!("unknown group \"{name}\"; groups are {}{meant}", names().collect::<Vec<_>>().join(", "))
         })
     }
 
