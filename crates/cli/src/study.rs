@@ -60,7 +60,7 @@ enum Source {
     Data(Workload),
 }
 
-/// One part of a set: what a thread works through at a time is a row of it.
+/// One part of a set.
 #[derive(Clone, Serialize)]
 #[serde(untagged)]
 enum Part {
@@ -162,34 +162,47 @@ struct PartReport {
     report: ModelReport,
 }
 
+/// What a thread works through at a time.
+#[derive(Clone, Copy)]
+struct Row {
+    set: usize,
+    part: usize,
+    row: usize,
+}
+
 /// Measures every design on every set; the first `groups` sets are the groups, the others the lengths.
 pub fn measure(subjects: &[Subject], sets: &[Set], groups: usize) -> Result<Vec<SubjectReport>> {
     let specs = |set: &Set| subjects.iter().map(|s| s.spec(set.head_dim, set.keys)).collect();
     let specs: Vec<Vec<EngineSpec>> = sets.iter().map(specs).collect::<Result<_>>()?;
-    let rows = |at: usize| {
-        let (parts, rows) = (sets[at].parts().len(), sets[at].rows());
-        (0..parts * rows).map(move |i| (at, i / rows, i % rows))
-    };
-    let rows: Vec<(usize, usize, usize)> = (0..sets.len()).flat_map(rows).collect();
+    let rows = rows(sets);
     let progress = Progress::steps("measuring", (rows.len() * subjects.len()) as u64);
-    let of_row = |&(set, part, row): &(usize, usize, usize)| -> Vec<ModelAccuracy> {
-        let of_subject = |spec: &EngineSpec| {
+    let of_row = |&Row { set, part, row }: &Row| -> Vec<ModelAccuracy> {
+        let of_design = |spec: &EngineSpec| {
             let accuracy = ModelAccuracy::of(spec, &sets[set].workload(part, row, spec.dot.operand));
             progress.advance(1);
             accuracy
         };
-        specs[set].iter().map(of_subject).collect()
+        specs[set].iter().map(of_design).collect()
     };
+    // Sums are made in the order of the rows, so that they do not depend on the threads.
     let measured: Vec<Vec<ModelAccuracy>> = rows.par_iter().map(of_row).collect();
-    let of_subject = |(at, subject): (usize, &Subject)| {
-        let mut parts: Vec<Vec<ModelAccuracy>> =
-            sets.iter().map(|set| vec![ModelAccuracy::default(); set.parts().len()]).collect();
-        for (&(set, part, _), accuracy) in rows.iter().zip(&measured) {
+    let report = |(at, subject): (usize, &Subject)| {
+        let empty = |set: &Set| vec![ModelAccuracy::default(); set.parts().len()];
+        let mut parts: Vec<Vec<ModelAccuracy>> = sets.iter().map(empty).collect();
+        for (&Row { set, part, .. }, accuracy) in rows.iter().zip(&measured) {
             parts[set][part].merge(&accuracy[at]);
         }
         subject.report(sets, &parts, groups)
     };
-    Ok(subjects.iter().enumerate().map(of_subject).collect())
+    Ok(subjects.iter().enumerate().map(report).collect())
+}
+
+fn rows(sets: &[Set]) -> Vec<Row> {
+    let of_set = |(set, s): (usize, &Set)| -> Vec<Row> {
+        let of_part = |part| (0..s.rows()).map(move |row| Row { set, part, row });
+        (0..s.parts().len()).flat_map(of_part).collect()
+    };
+    sets.iter().enumerate().flat_map(of_set).collect()
 }
 
 impl Subject {

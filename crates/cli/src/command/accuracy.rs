@@ -1,13 +1,14 @@
 //! `flashrtl accuracy`: how far designs are from float64 attention, group by group, without simulating hardware.
 
+mod tables;
+
 use crate::output::write_file;
 use crate::plot::{Curve, Plot};
-use crate::show::{self, counted, grouped, percent};
+use crate::show::{self, counted};
 use crate::source::ConfigsArgs;
-use crate::study::{Set, SetReport, Subject, SubjectReport, measure};
+use crate::study::{Set, Subject, SubjectReport, measure};
 use anyhow::{Result, bail, ensure};
 use attention::Workload;
-use attention::accuracy::ModelReport;
 use attention::workload::groups::{GROUPS, Group};
 use serde::Serialize;
 use std::io::Write;
@@ -119,7 +120,7 @@ pub fn run(args: &Args) -> Result<()> {
                 let text = serde_json::to_string_pretty(&report)?;
                 write_file(path, |mut file| Ok(writeln!(file, "{text}")?))?;
             }
-            show::text(report.text(args.verbose))?;
+            show::text(tables::text(&report.configs, args.verbose))?;
         }
     }
     report.all_finite()
@@ -168,53 +169,6 @@ impl Args {
 }
 
 impl Report {
-    fn text(&self, verbose: bool) -> String {
-        let mut parts = vec![];
-        if self.configs.len() > 1 {
-            parts.push(format!("relative L2 error\n{}", self.errors(|c| &c.groups, true)));
-        }
-        if self.configs.len() == 1 || verbose {
-            parts.extend(self.configs.iter().map(|c| format!("{}\n{}", c.name, measures(c))));
-        }
-        if self.length_group.is_some() {
-            let errors = self.errors(|c| &c.lengths, false);
-            parts.push(format!("relative L2 error against sequence length\n{errors}"));
-        }
-        parts.extend(self.note());
-        parts.join("\n")
-    }
-
-    /// Which designs were measured on more keys than they are made for.
-    fn note(&self) -> Option<String> {
-        let sets = |c: &'_ SubjectReport| c.groups.iter().chain(&c.lengths).map(|set| set.keys).max();
-        let longest = sets(&self.configs[0])?;
-        let shorter = self.configs.iter().filter(|c| longest > c.max_keys as usize);
-        let names: Vec<String> =
-            shorter.map(|c| format!("{} ({})", c.name, grouped(c.max_keys.into()))).collect();
-        (!names.is_empty()).then(|| {
-            let (longest, names) = (grouped(longest as u64), names.join(", "));
-            format!("note: measured with array.max_keys raised to {longest}: {names}\n")
-        })
-    }
-
-    /// A row for each set, a column for each design.
-    fn errors(&self, sets: fn(&SubjectReport) -> &[SetReport], overall: bool) -> String {
-        let names = self.configs.iter().map(|c| format!(">{}", stacked(&c.name)));
-        let header: Vec<String> = ["group".into(), ">keys".into()].into_iter().chain(names).collect();
-        let header: Vec<&str> = header.iter().map(String::as_str).collect();
-        let row = |name: &str, keys: String, errors: Vec<f64>| -> Vec<String> {
-            [name.to_string(), keys].into_iter().chain(errors.into_iter().map(percent)).collect()
-        };
-        let set = |(at, set): (usize, &SetReport)| {
-            let errors = self.configs.iter().map(|c| sets(c)[at].report.relative_l2()).collect();
-            row(&set.group, grouped(set.keys as u64), errors)
-        };
-        let all =
-            || row("all", String::new(), self.configs.iter().map(|c| c.overall.relative_l2()).collect());
-        let rows = sets(&self.configs[0]).iter().enumerate().map(set);
-        show::table(&header, rows.chain(overall.then(all)))
-    }
-
     fn plot(&self, group: &Group) -> Plot {
         let curve = |c: &SubjectReport| Curve {
             name: c.name.clone(),
@@ -239,57 +193,35 @@ impl Report {
             for set in config.groups.iter().chain(&config.lengths) {
                 let bad = set.report.comparison.rounded_inputs.not_finite;
                 let rows = counted(bad as usize, "result row", "result rows");
-                ensure!(bad == 0, "{}: {rows} of {} hold an infinity or NaN", config.name, set.group);
+                ensure!(bad == 0, "{}: {rows} of {} with an infinity or NaN", config.name, set.group);
             }
         }
         Ok(())
     }
 }
 
-/// All measures of one design, set by set.
-fn measures(config: &SubjectReport) -> String {
-    let row = |name: &str, keys: String, report: &ModelReport| {
-        let (rounded, unrounded) = (&report.comparison.rounded_inputs, &report.comparison.unrounded_inputs);
-        vec![
-            name.to_string(),
-            keys,
-            grouped(report.queries),
-            percent(rounded.relative_l2),
-            percent(rounded.max_abs),
-            format!("{:.5}", rounded.cosine),
-            percent(unrounded.relative_l2),
-            percent(report.skip_fraction),
-            grouped(report.counts.saturated_scores),
-            grouped(report.counts.saturated_results),
-        ]
-    };
-    let sets = config.groups.iter().map(|set| row(&set.group, grouped(set.keys as u64), &set.report));
-    let all = row("all", String::new(), &config.overall);
-    let header = [
-        "group",
-        ">keys",
-        ">queries",
-        ">relative\nL2",
-        ">max abs",
-        ">cosine",
-        ">on unrounded\ninputs",
-        ">skipped",
-        ">saturated\nscores",
-        ">saturated\nresults",
-    ];
-    show::table(&header, sets.chain([all]))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::load_embedded;
 
-/// A name broken after underscores into lines of at most 12 letters, for the head of a column.
-fn stacked(name: &str) -> String {
-    let mut lines = vec![String::new()];
-    for word in name.split_inclusive('_') {
-        let line = lines.last_mut().expect("there is one");
-        if line.is_empty() || line.len() + word.len() <= 12 {
-            line.push_str(word);
-        } else {
-            lines.push(word.into());
-        }
+    fn report() -> Report {
+        let tour = Subject::new(load_embedded("tour").unwrap()).unwrap();
+        let group = Group::find("dip-12").unwrap();
+        let sets = [0, 1].map(|_| Set::group(group, group.keys, HEAD_DIM, 1, 1));
+        let configs = measure(&[tour], &sets, 1).unwrap();
+        Report { rows: 1, seeds: vec![1], data: None, length_group: Some(group.name), configs }
     }
-    lines.join("\n")
+
+    #[test]
+    fn a_result_that_is_no_number_fails() {
+        report().all_finite().unwrap();
+        let mut bad = report();
+        bad.configs[0].groups[0].report.comparison.rounded_inputs.not_finite = 1;
+        let error = bad.all_finite().unwrap_err().to_string();
+        assert_eq!(error, "tour: 1 result row of dip-12 with an infinity or NaN");
+        let mut bad = report();
+        bad.configs[0].lengths[0].report.comparison.rounded_inputs.not_finite = 2;
+        assert!(bad.all_finite().is_err());
+    }
 }
