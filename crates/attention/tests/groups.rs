@@ -1,13 +1,10 @@
 //! The workload groups: their scores are what they say, and they repeat.
 
 use attention::accuracy::ModelAccuracy;
-use attention::kernel::FlashDLse;
 use attention::workload::groups::{GROUPS, Group, Shape, Values};
 use attention::{Config, EngineSpec, Workload};
 use numerics::catalog::{BF16, E4M3, FP32};
-use numerics::lse::{LSE_PRESETS, LseSpec};
 use numerics::{DotSpec, Format, Policy, dot};
-use std::sync::Arc;
 
 const D: usize = 32;
 
@@ -229,12 +226,10 @@ fn saturated_scores_are_counted() {
     let limit = 64.0 * std::f64::consts::LN_2;
     let beyond = scores.iter().filter(|s| s.abs() > limit).count() as u64;
     assert!(beyond > 100);
-    let mut lse = engine("name = \"flash-d-lse\"\npreset = \"mid\"", "m12");
-    assert_eq!(saturated(&lse), 0);
-    let (_, mid) = LSE_PRESETS.iter().find(|(name, _)| *name == "mid").unwrap();
-    let narrow = LseSpec { score_int_bits: 7, ..*mid };
-    lse.kernel = Arc::new(FlashDLse { spec: narrow, skip_threshold: 0 });
-    assert!(beyond.abs_diff(saturated(&lse)) <= 1, "{beyond} {}", saturated(&lse));
+    let mid = "name = \"flash-d-lse\"\npreset = \"mid\"";
+    assert_eq!(saturated(&engine(mid, "m12")), 0);
+    let narrow = saturated(&engine(&format!("{mid}\nscore_integer_bits = 7"), "m12"));
+    assert!(beyond.abs_diff(narrow) <= 1, "{beyond} {narrow}");
     assert_eq!(saturated(&engine("name = \"fa2\"", "bf16")), 0);
 }
 
