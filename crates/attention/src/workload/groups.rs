@@ -184,7 +184,7 @@ impl Group {
     }
 }
 
-/// A query [d] and keys [N, d] whose products are the scores: see the module.
+/// A query of d elements and keys, N × d, whose products are the scores: see the module.
 fn query_and_keys(scores: &[f64], shape: Shape) -> (Vec<f32>, Vec<f32>) {
     let (d, format) = (shape.head_dim, shape.input);
     let digits = d.min(f32::MANTISSA_DIGITS.div_ceil(format.precision()) as usize);
