@@ -3,6 +3,12 @@
 //! Two references: on the inputs as rounded to the engine's format, which shows what the arithmetic costs, and on the
 //! inputs as they were, which adds what the format of the inputs costs.
 
+mod counting;
+mod model;
+
+pub use counting::Counts;
+pub use model::{ModelAccuracy, ModelReport};
+
 use crate::workload::{Quantized, Saturation, Workload};
 use numerics::Metrics;
 use rayon::prelude::*;
@@ -85,24 +91,11 @@ struct Sums {
 /// When `outputs` has another shape than the workload.
 pub fn report(workload: &Workload, quantized: &Quantized, outputs: &[Vec<f64>]) -> AccuracyReport {
     assert_eq!(outputs.len(), workload.heads.len(), "one output for each head");
-    let sums: Vec<Sums> = outputs
-        .par_iter()
-        .enumerate()
-        .map(|(head, output)| {
-            let exact = |values: &[f32]| values.iter().copied().map(f64::from).collect();
-            let original = &workload.heads[head];
-            let inputs = [&original.q, &original.k, &original.v].map(|x| exact(x));
-            Sums {
-                rounded: measure(workload.head_dim, &quantized.values(head), output),
-                unrounded: measure(workload.head_dim, &inputs, output),
-            }
-        })
-        .collect();
+    let heads = outputs.par_iter().enumerate();
+    let sums: Vec<Sums> =
+        heads.map(|(head, output)| Sums::of_head(workload, quantized, head, output)).collect();
     let mut overall = Sums::default();
-    for head in &sums {
-        overall.rounded.merge(&head.rounded);
-        overall.unrounded.merge(&head.unrounded);
-    }
+    sums.iter().for_each(|head| overall.merge(head));
     AccuracyReport {
         workload: workload.source.clone(),
         head_dim: workload.head_dim,
@@ -148,17 +141,39 @@ fn measure(head_dim: usize, [q, k, v]: &[Vec<f64>; 3], output: &[f64]) -> Metric
 }
 
 fn head_report(workload: &Workload, head: usize, sums: &Sums) -> HeadReport {
-    let rows = &workload.heads[head].rows;
-    let end = |row: Option<&usize>| row.copied().unwrap_or_default();
     HeadReport {
         head,
-        queries: QueryRange { first: end(rows.first()), last: end(rows.last()), count: rows.len() },
+        queries: QueryRange::of(&workload.heads[head].rows),
         keys: workload.heads[head].keys(workload.head_dim),
         comparison: sums.comparison(),
     }
 }
 
+impl QueryRange {
+    /// The range of ascending row numbers.
+    pub fn of(rows: &[usize]) -> QueryRange {
+        let end = |row: Option<&usize>| row.copied().unwrap_or_default();
+        QueryRange { first: end(rows.first()), last: end(rows.last()), count: rows.len() }
+    }
+}
+
 impl Sums {
+    /// The result rows [queries, d] of one head.
+    fn of_head(workload: &Workload, quantized: &Quantized, head: usize, output: &[f64]) -> Sums {
+        let exact = |values: &[f32]| values.iter().copied().map(f64::from).collect();
+        let original = &workload.heads[head];
+        let inputs = [&original.q, &original.k, &original.v].map(|x| exact(x));
+        Sums {
+            rounded: measure(workload.head_dim, &quantized.values(head), output),
+            unrounded: measure(workload.head_dim, &inputs, output),
+        }
+    }
+
+    fn merge(&mut self, other: &Sums) {
+        self.rounded.merge(&other.rounded);
+        self.unrounded.merge(&other.unrounded);
+    }
+
     fn comparison(&self) -> Comparison {
         Comparison {
             rounded_inputs: Measures::of(&self.rounded),

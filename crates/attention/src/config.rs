@@ -28,6 +28,7 @@ mod source;
 mod warnings;
 
 pub use error::ConfigError;
+pub(crate) use error::suggestion;
 pub(crate) use kernel::segments;
 pub use kernel::{KernelConfig, ResultForm, ScaleInput};
 pub use platform::{Platform, platform, platform_names};

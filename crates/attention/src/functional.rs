@@ -25,11 +25,23 @@ pub fn attend(
     scale: Option<u64>,
     meets: impl Fn(usize) -> bool,
 ) -> ResultRow {
+    attend_with(spec, spec.kernel.model(spec).as_ref(), query, keys, values, scale, meets)
+}
+
+/// As [`attend`], with a model at hand.
+pub fn attend_with(
+    spec: &EngineSpec,
+    model: &dyn Model,
+    query: &[u64],
+    keys: &[Vec<u64>],
+    values: &[Vec<u64>],
+    scale: Option<u64>,
+    meets: impl Fn(usize) -> bool,
+) -> ResultRow {
     let score = |i: usize| dot::dot(&spec.dot, &spec.policy, query, &keys[i], scale);
-    let model = spec.kernel.model(spec);
-    let state = accumulate(spec, model.as_ref(), values, |i| meets(i).then(|| score(i)));
+    let state = accumulate(spec, model, values, |i| meets(i).then(|| score(i)));
     let row = match spec.result {
-        ResultForm::Row => result(spec, model.as_ref(), state.as_ref()),
+        ResultForm::Row => result(spec, model, state.as_ref()),
         ResultForm::State => pack(spec, state.as_ref()).concat(),
     };
     ResultRow { row, empty: state.is_none() }

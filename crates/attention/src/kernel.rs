@@ -202,4 +202,14 @@ pub trait Model {
 
     /// The result row (output format).
     fn result(&self, state: &State) -> Vec<u64>;
+
+    /// Whether a step with that score (score format) would hold the state, or replace it by the key.
+    fn skips(&self, _state: &State, _score: u64) -> bool {
+        false
+    }
+
+    /// The magnitude, in natural-log units, beyond which a score saturates in a representation of the kernel's own.
+    fn score_limit(&self) -> f64 {
+        f64::INFINITY
+    }
 }

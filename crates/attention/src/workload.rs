@@ -12,6 +12,7 @@
 
 mod error;
 mod generate;
+pub mod groups;
 mod npy;
 mod quantize;
 mod safetensors;

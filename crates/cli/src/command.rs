@@ -1,5 +1,6 @@
 //! The subcommands, one file each.
 
+mod accuracy;
 mod bench;
 mod check;
 mod doctor;
@@ -20,6 +21,7 @@ pub enum Command {
     Simulate(simulate::Args),
     Verify(verify::Args),
     Run(run::Args),
+    Accuracy(accuracy::Args),
     Bench(bench::Args),
     Doctor(doctor::Args),
 }
@@ -34,6 +36,7 @@ impl Command {
             Command::Simulate(args) => simulate::run(args),
             Command::Verify(args) => verify::run(args),
             Command::Run(args) => run::run(args),
+            Command::Accuracy(args) => accuracy::run(args),
             Command::Bench(args) => bench::run(args),
             Command::Doctor(args) => doctor::run(args),
         }

@@ -10,6 +10,7 @@
 //! | [`waves`] | waveforms |
 //! | [`engines`] | the ways of running a design |
 //! | [`simulation`] | a workload through one of them |
+//! | [`study`] | the accuracy of several designs on the same rows; [`plot`]: an SVG of it |
 //! | [`facts`] | the figures that follow from a configuration |
 //! | [`package`] | everything `generate` writes; [`output`]: how it gets to disk in one piece |
 //! | [`show`], [`progress`] | standard output and standard error |
@@ -20,11 +21,13 @@ mod facts;
 mod output;
 mod package;
 mod packing;
+mod plot;
 mod progress;
 mod show;
 mod simulation;
 mod source;
 mod stimuli;
+mod study;
 mod target;
 mod unit;
 mod waves;

@@ -19,24 +19,28 @@ pub struct ConfigArgs {
     set: Vec<String>,
 }
 
+/// Several designs and what is changed about all of them.
+#[derive(clap::Args)]
+pub struct ConfigsArgs {
+    /// TOML files of designs, or names of built-in ones (`flashrtl list configs`)
+    #[arg(value_name = "CONFIG", required = true)]
+    configs: Vec<String>,
+    /// Give a key of every design another value, for example --set format.accumulator=m12; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+impl ConfigsArgs {
+    /// Reads every design as [`ConfigArgs::load`] does.
+    pub fn load(&self) -> Result<Vec<Config>> {
+        self.configs.iter().map(|config| load(config, &self.set)).collect()
+    }
+}
+
 impl ConfigArgs {
     /// Reads the file, or the built-in design if there is no such file.
     pub fn load(&self) -> Result<Config> {
-        let path = Path::new(&self.config);
-        let overrides: Vec<&str> = self.set.iter().map(String::as_str).collect();
-        if path.exists() {
-            return Ok(Config::load(path, &overrides)?);
-        }
-        let Some(file) = embedded(&self.config) else {
-            let names: Vec<&str> = embedded_names().collect();
-            bail!(
-                "{}: there is no such file, and no built-in design of that name; built-in: {}",
-                self.config,
-                names.join(", ")
-            );
-        };
-        let text = file.contents_utf8().expect("designs are text");
-        Ok(Config::parse(text, &format!("configs/{}", file.path().display()), &overrides)?)
+        load(&self.config, &self.set)
     }
 
     /// The command that generates this design, as written into generated files.
@@ -45,6 +49,23 @@ impl ConfigArgs {
         let words = ["flashrtl", "generate", &self.config].into_iter().chain(sets);
         words.map(quoted).collect::<Vec<_>>().join(" ")
     }
+}
+
+fn load(config: &str, set: &[String]) -> Result<Config> {
+    let path = Path::new(config);
+    let overrides: Vec<&str> = set.iter().map(String::as_str).collect();
+    if path.exists() {
+        return Ok(Config::load(path, &overrides)?);
+    }
+    let Some(file) = embedded(config) else {
+        let names: Vec<&str> = embedded_names().collect();
+        bail!(
+            "{config}: there is no such file, and no built-in design of that name; built-in: {}",
+            names.join(", ")
+        );
+    };
+    let text = file.contents_utf8().expect("designs are text");
+    Ok(Config::parse(text, &format!("configs/{}", file.path().display()), &overrides)?)
 }
 
 /// Names of the built-in designs, in order.
@@ -57,7 +78,7 @@ pub fn embedded_names() -> impl Iterator<Item = &'static str> {
 
 /// A built-in design.
 pub fn load_embedded(name: &str) -> Result<Config> {
-    ConfigArgs { config: name.into(), set: vec![] }.load()
+    load(name, &[])
 }
 
 /// `tour`, `tour.toml` and `configs/tour.toml` are the same.

@@ -134,6 +134,11 @@ impl ExpMulSpec {
         self.scale(to_fixed(self.x_format, s, X_FRAC, SCORE_X_BITS, true, FixRound::HalfUp))
     }
 
+    /// The magnitude from which [`quantize_score`](Self::quantize_score) saturates.
+    pub fn score_limit(&self) -> f64 {
+        f64::from(1 << (SCORE_X_BITS - 1 - X_FRAC))
+    }
+
     /// 23/16 of a fixed-point number, rounded half-up from 11 fraction bits to f.
     fn scale(&self, x: i64) -> i64 {
         let shift = self.level_shift();

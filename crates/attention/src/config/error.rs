@@ -34,7 +34,7 @@ impl fmt::Display for ConfigError {
 impl std::error::Error for ConfigError {}
 
 /// `; did you mean "…"?` when one of the legal words is close to what was written, else nothing.
-pub(super) fn suggestion<'a>(word: &str, legal: impl IntoIterator<Item = &'a str>) -> Option<String> {
+pub(crate) fn suggestion<'a>(word: &str, legal: impl IntoIterator<Item = &'a str>) -> Option<String> {
     // Half the letters wrong is no typing error any more..
     let near = |l: &&str| strsim::damerau_levenshtein(word, l) <= (word.chars().count() / 2).min(3);
     let distance = |l: &&str| strsim::damerau_levenshtein(word, l);

@@ -277,4 +277,11 @@ impl Model for Reference {
     fn result(&self, state: &State) -> Vec<u64> {
         normalized(&self.spec, self.kernel.recip_segments, &state.elements[1..], state.elements[0])
     }
+
+    fn score_limit(&self) -> f64 {
+        match self.kernel.quantize {
+            Quantize::Each => f64::INFINITY,
+            Quantize::ScoreFirst => self.unit.score_limit(),
+        }
+    }
 }

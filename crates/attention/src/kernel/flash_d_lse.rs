@@ -18,7 +18,7 @@ use arith::lse::Lse;
 use element::{Fixed, Float, Weight};
 use hdl::{ModuleBuilder, Signal, Type};
 use numerics::FixRound;
-use numerics::lse::{Accumulator, LseKernel, LseSpec, LseState};
+use numerics::lse::{Accumulator, LseKernel, LseSpec, LseState, Skip};
 
 /// The kernel.
 #[derive(Clone, Copy, Debug)]
@@ -251,10 +251,13 @@ struct Reference {
 }
 
 impl Reference {
-    fn decode(&self, state: State) -> LseState {
+    fn c(&self, state: &State) -> i64 {
         let unused = 64 - self.lse.c_bits();
-        let c = (state.scalars[0] << unused) as i64 >> unused;
-        LseState { c, o: state.elements, anchor: state.anchor }
+        (state.scalars[0] << unused) as i64 >> unused
+    }
+
+    fn decode(&self, state: State) -> LseState {
+        LseState { c: self.c(&state), o: state.elements, anchor: state.anchor }
     }
 
     fn encode(&self, state: LseState) -> State {
@@ -280,5 +283,14 @@ impl Model for Reference {
 
     fn result(&self, state: &State) -> Vec<u64> {
         self.kernel.output(&self.decode(state.clone()), self.spec.output)
+    }
+
+    fn skips(&self, state: &State, score: u64) -> bool {
+        let score = self.lse.quantize_score(self.spec.score(), score, true);
+        self.kernel.skip(self.c(state), score) != Skip::Update
+    }
+
+    fn score_limit(&self) -> f64 {
+        self.lse.score_limit()
     }
 }

@@ -39,6 +39,15 @@ pub struct Saturation {
     pub flushed: u64,
 }
 
+impl Saturation {
+    /// Adds other elements.
+    pub fn merge(&mut self, other: &Saturation) {
+        self.elements += other.elements;
+        self.saturated += other.saturated;
+        self.flushed += other.flushed;
+    }
+}
+
 impl Workload {
     /// Every element in one rounding to `format`.
     pub fn quantize(&self, format: Format, policy: &Policy) -> Quantized {

@@ -7,10 +7,11 @@ use anyhow::Result;
 use arith::registry::OPERATORS;
 use attention::config::{DesignConfig, platform, platform_names};
 use attention::kernel::{KERNELS, KernelEntry};
+use attention::workload::groups::{GROUPS, Group};
 use numerics::catalog::CATALOG;
 use serde_json::{Map, Value, json};
 
-/// List what there is: designs, kernels, operators, formats, platforms
+/// List what there is: designs, kernels, operators, formats, platforms, workload groups
 #[derive(clap::Args)]
 #[command(after_help = "Example: flashrtl list operators")]
 pub struct Args {
@@ -33,6 +34,8 @@ enum What {
     Formats,
     /// Platforms with their delay models
     Platforms,
+    /// Workload groups that accuracy is measured on
+    Groups,
 }
 
 /// A list: its title, the titles of its columns, and its rows.
@@ -51,6 +54,7 @@ pub fn run(args: &Args) -> Result<()> {
         (What::Operators, operators),
         (What::Formats, formats),
         (What::Platforms, platforms),
+        (What::Groups, groups),
     ];
     let lists: Vec<List> =
         all.into_iter().filter(|(what, _)| wanted(*what)).map(|(_, list)| list()).collect::<Result<_>>()?;
@@ -128,4 +132,12 @@ fn platforms() -> Result<List> {
     };
     let rows = platform_names().into_iter().map(row).collect::<Result<_>>()?;
     Ok(List { title: "platforms", columns: &["name", "description"], rows })
+}
+
+fn groups() -> Result<List> {
+    let row = |g: &Group| {
+        vec![g.name.to_string(), g.keys.to_string(), g.rule.to_string(), g.values.rule().to_string()]
+    };
+    let rows = GROUPS.iter().map(row).collect();
+    Ok(List { title: "groups", columns: &["name", ">keys", "scores", "values"], rows })
 }

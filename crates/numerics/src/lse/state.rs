@@ -65,7 +65,7 @@ impl LseKernel {
         let key = LseState { c: self.spec.align_score(s), o: v.iter().map(load).collect(), anchor };
         match state {
             None => key,
-            Some(state) => match self.skips(&state, &key) {
+            Some(state) => match self.skip(state.c, s) {
                 Skip::Update => self.join(state, &key),
                 Skip::Hold => state,
                 Skip::Replace => key,
@@ -73,8 +73,9 @@ impl LseKernel {
         }
     }
 
-    fn skips(&self, state: &LseState, key: &LseState) -> Skip {
-        let x = || self.spec.argument(state.c, key.c);
+    /// What becomes of a key with score `s` (units 2^-Fs) where the state's log-sum-exp is `c` (units 2^-Fc).
+    pub fn skip(&self, c: i64, s: i64) -> Skip {
+        let x = || self.spec.argument(c, self.spec.align_score(s));
         self.skip.map_or(Skip::Update, |threshold| self.spec.skip(x(), threshold))
     }
 
