@@ -13,7 +13,7 @@ use hdl::Design;
 use numerics::stratified::Rng;
 use sim::{Engine, Icarus, Program, ProgramEngine, RustHdlEngine, Verilator, compare};
 use support::lint::{can_run, lint};
-use support::{KERNELS, Point, blocks, pairwise, product};
+use support::{ACCUMULATORS, KERNELS, Point, blocks, pairwise, product};
 
 /// An engine's design with a recorded run that agrees with the functional model.
 struct Recorded {
@@ -143,14 +143,14 @@ fn full_product() {
 /// Whether every two values of two different properties occur together.
 #[test]
 fn the_selection_is_pairwise() {
-    let values = |p: &Point| [p.kernel, p.dim, p.lanes, usize::from(p.timed), p.input];
-    let sizes = [KERNELS.len(), 4, 2, 2, 2];
-    for (i, j) in (0..5).flat_map(|i| (0..i).map(move |j| (i, j))) {
+    let values = |p: &Point| [p.kernel, p.dim, p.lanes, usize::from(p.timed), p.input, p.accumulator()];
+    let sizes = [KERNELS.len(), 4, 2, 2, 2, ACCUMULATORS.len()];
+    for (i, j) in (0..6).flat_map(|i| (0..i).map(move |j| (i, j))) {
         let met = |a: usize, b: usize| pairwise().iter().any(|p| values(p)[i] == a && values(p)[j] == b);
         assert!((0..sizes[i]).all(|a| (0..sizes[j]).all(|b| met(a, b))), "properties {i} and {j}");
     }
     let points = in_verilator();
-    assert!((1..5).all(|i| (0..sizes[i]).all(|a| points.iter().any(|p| values(p)[i] == a))));
+    assert!((1..6).all(|i| (0..sizes[i]).all(|a| points.iter().any(|p| values(p)[i] == a))));
     assert!(points.iter().any(Point::has_scale) && !points.iter().all(Point::has_scale));
     for entry in attention::kernel::KERNELS {
         let is_met = points.iter().any(|p| p.spec().kernel.name() == entry.name);

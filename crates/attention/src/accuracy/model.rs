@@ -2,6 +2,7 @@
 
 use super::counting::{Counting, Counts};
 use super::{Comparison, Sums};
+use crate::config::ResultForm;
 use crate::engine::EngineSpec;
 use crate::functional;
 use crate::workload::{Saturation, Workload};
@@ -34,6 +35,7 @@ pub struct ModelReport {
 impl ModelAccuracy {
     /// Runs every query of a workload over all keys of its head.
     pub fn of(spec: &EngineSpec, workload: &Workload) -> ModelAccuracy {
+        let spec = &EngineSpec { result: ResultForm::Row, ..spec.clone() };
         let quantized = workload.quantize(spec.dot.operand, &spec.policy);
         let scale = spec.dot.scale.map(|format| format.one()); // q is already scaled
         let rows = |x: &[u64]| x.chunks_exact(workload.head_dim).map(<[u64]>::to_vec).collect::<Vec<_>>();

@@ -7,7 +7,7 @@ pub mod lint;
 mod points;
 mod tensors;
 
-pub use points::{KERNELS, Point, pairwise, product};
+pub use points::{ACCUMULATORS, KERNELS, Point, pairwise, product};
 pub use tensors::*;
 
 use attention::EngineSpec;

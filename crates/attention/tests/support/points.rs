@@ -3,10 +3,12 @@
 use super::Choice;
 use super::{FA2, engine, expmul, timing};
 use attention::EngineSpec;
+use attention::config::ResultForm;
 use attention::kernel::Quantize;
 use hdl::{Design, Reset, ResetKind, Timing};
 use numerics::Format;
 use numerics::catalog::{BF16, E4M3};
+use numerics::lse::Accumulator;
 
 pub const KERNELS: [(&str, Choice); 6] = [
     ("fa2", FA2),
@@ -19,6 +21,13 @@ pub const KERNELS: [(&str, Choice); 6] = [
 pub const HEAD_DIMS: [u32; 4] = [4, 16, 33, 64];
 pub const LANES: [u32; 2] = [1, 3];
 pub const INPUTS: [Format; 2] = [BF16, E4M3];
+/// Representation of o (of kernels that allow a fixed-point one, else bf16), keys of a block, and what a query gives.
+pub const ACCUMULATORS: [(&str, Option<u32>, ResultForm); 4] = [
+    ("bf16", None, ResultForm::Row),
+    ("fixed16", Some(4), ResultForm::Row),
+    ("m12", Some(3), ResultForm::State),
+    ("fixed18-floor", None, ResultForm::Row),
+];
 /// Slots of a lane in a pipelined engine.
 const SLOTS: u32 = 4;
 
@@ -60,7 +69,13 @@ impl Point {
     pub fn name(&self) -> String {
         let (kernel, d, p) = (KERNELS[self.kernel].0, HEAD_DIMS[self.dim], LANES[self.lanes]);
         let timing = if self.timed { "pipelined" } else { "untimed" };
-        format!("{kernel}, d = {d}, P = {p}, {timing}, {}", INPUTS[self.input])
+        let (o, block, _) = ACCUMULATORS[self.accumulator()];
+        format!("{kernel}, d = {d}, P = {p}, {timing}, {}, o {o}, blocks of {block:?}", INPUTS[self.input])
+    }
+
+    /// All of them occur among the points of a kernel, and with every value of the other properties.
+    pub fn accumulator(&self) -> usize {
+        (self.dim + self.kernel / 2) % ACCUMULATORS.len()
     }
 
     /// Half of the engines have a run-time scale.
@@ -79,6 +94,12 @@ impl Point {
         let options = &KERNELS[self.kernel].1;
         let (d, p) = (HEAD_DIMS[self.dim], LANES[self.lanes]);
         let mut spec = engine(options, INPUTS[self.input], d, p, slots);
+        let (name, key_block, result) = ACCUMULATORS[self.accumulator()];
+        let accumulator = Accumulator::parse(name).unwrap();
+        if matches!(accumulator, Accumulator::Float(_)) || spec.kernel.allows_fixed() {
+            spec.accumulator = accumulator;
+        }
+        (spec.key_block, spec.result) = (key_block, result);
         if self.has_scale() {
             spec.dot = spec.dot.with_scale(spec.score());
         }

@@ -59,6 +59,9 @@ impl Expr {
     }
 
     fn unary(op: &'static str, operand: &Expr) -> Expr {
+        if op == "~" && operand.kind == Kind::Not {
+            return Expr::atom(&operand.text[1..]); // `~~` is not Verilog
+        }
         let text = format!("{op}{}", operand.inside("unary"));
         if op == "~" { Expr { text, kind: Kind::Not } } else { Expr::operator("unary", text) }
     }
