@@ -10,7 +10,7 @@ use std::path::Path;
 use support::{flashrtl, root};
 
 /// The designs whose RTL is in `rtl_out/`, and whose testbench is in `testbench/`.
-const DESIGNS: &[&str] = &["tour", "expmul_bf16"];
+const DESIGNS: &[&str] = &["tour", "tour_flash_d_lse", "expmul_bf16"];
 
 /// Files of a folder by their names.
 fn contents(folder: &Path) -> BTreeMap<String, String> {

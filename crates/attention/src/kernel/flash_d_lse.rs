@@ -97,9 +97,10 @@ impl Kernel for FlashDLse {
         true
     }
 
-    /// No sum grows with the keys: twelve bits do at any length that was measured.
+    /// No sum grows with the keys: twelve bits do at any length that was measured, and ten where the weight itself is
+    /// no closer.
     fn accumulator_bits(&self, keys: u32) -> u32 {
-        enough_bits(keys).min(12)
+        enough_bits(keys).min(if self.spec.u_bits <= 4 { 10 } else { 12 })
     }
 
     fn state(&self, _: &EngineSpec) -> Vec<(&'static str, Type)> {
