@@ -218,7 +218,7 @@ fn update<'m>(
     inputs.extend(steps.rescale.map(|r| r.now));
     let (write, scalar, after) =
         recurrence(m, spec, &kernel.state(spec), steps.slot, levels, &inputs, |at, x| {
-            let score = at.incoming(x[0], |inner| kernel.state_score(inner));
+            let score = at.incoming(x[0], |inner| kernel.state_score(inner)).named("score_met");
             let merges = at.inner.map(|(_, merges)| merges);
             let convert = steps.convert.map(|_| x[3]);
             let step = ScalarStep { score, fresh: x[1], update: x[2], merges, convert };
@@ -257,7 +257,7 @@ fn update<'m>(
         inputs.extend(&x[fixed..]);
         let var = [("o", spec.element_type())];
         let o = recurrence(m, spec, &var, x[1], levels, &inputs, |at, x| {
-            let v = at.incoming(x[0], |inner| inner[0]);
+            let v = at.incoming(x[0], |inner| inner[0]).named("v_met");
             let next = kernel.element(m, spec, at.state[0], v, &x[2..]).named("o_next");
             (vec![next], x[1], next)
         });
@@ -312,7 +312,10 @@ fn recurrence<'m, R>(
         };
         let (x, level) = x.split_at(x.len() - 2);
         let (inner, outer) = old.split_at(n);
-        let state = inner.iter().zip(outer).map(|(&i, &o)| level[0].mux(o, i)).collect();
+        let level_of = |((&i, &o), (name, _)): ((&Signal<'m>, &Signal<'m>), &(&str, Type))| {
+            level[0].mux(o, i).named(&format!("{name}_of_level"))
+        };
+        let state = inner.iter().zip(outer).zip(vars).map(level_of).collect();
         let (next, write, out) = body(At { state, inner: Some((inner, level[1])) }, x);
         let enables = [write & !level[0], write & level[0]];
         let writes = enables.iter().flat_map(|&enable| next.iter().map(move |&next| Write { next, enable }));

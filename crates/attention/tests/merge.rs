@@ -90,9 +90,9 @@ fn the_unit_in_rust_hdl_and_icarus() {
     for (i, spec) in specs(3).iter().enumerate() {
         let merger = Merger::new(spec, [Some(timing(400.0)), None][i % 2].clone());
         let cases = merger.cases(20);
-        merger.check(&RustHdlEngine::default(), &cases);
-        if support::lint::can_run(&Icarus::default()) {
-            merger.check(&Icarus::default(), &cases);
+        merger.check(&RustHdlEngine, &cases);
+        if support::lint::can_run(&Icarus) {
+            merger.check(&Icarus, &cases);
         }
     }
 }
@@ -109,7 +109,8 @@ fn parts_of_the_keys_merge_into_the_whole() {
             let split = split(&whole, parts, &mut rng);
             let mut simulator = program.simulator(1);
             let outcomes =
-                run(&spec, &mut simulator, &[split.clone()], None, Stalls::default(), |_| Ok(())).unwrap();
+                run(&spec, &mut simulator, std::slice::from_ref(&split), None, Stalls::default(), |_| Ok(()))
+                    .unwrap();
             let queries = whole.queries.len();
             let states: Vec<&[ResultRow]> = outcomes[0].rows.chunks(queries).collect();
             assert_eq!(states.len(), split.len());

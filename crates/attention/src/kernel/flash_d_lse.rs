@@ -126,10 +126,12 @@ impl Kernel for FlashDLse {
         let w = lse.gain(m, "gain", argument, frac_bits(spec));
         let larger = w.neg.mux(state[0], score).named("larger");
         let next = (larger + w.g.to_signed()).truncate(lse.c_type().width);
-        let (hold, replace) = self.skips(m, argument, step);
-        let first = (fresh | replace).named("first");
+        let (write, first) = match self.skips(m, argument, step) {
+            None => (update, fresh),
+            Some((hold, replace)) => (update & !(hold & !fresh), fresh | replace),
+        };
+        let (write, first) = (write.named("state_moves"), first.named("first"));
         let next = first.mux(score, next).named("c_next");
-        let write = (update & !(hold & !fresh)).named("write");
         let moves = (write & !first).named("moves");
         let keeps_o = ((w.neg & !first) | !write).named("keeps_o");
         ScalarUpdate { next: vec![next], write, out: vec![w.u, w.k, keeps_o, moves] }
@@ -234,14 +236,14 @@ impl FlashDLse {
         m: &'m ModuleBuilder,
         x: Signal<'m>,
         step: ScalarStep<'m>,
-    ) -> (Signal<'m>, Signal<'m>) {
+    ) -> Option<(Signal<'m>, Signal<'m>)> {
         if self.skip_threshold == 0 {
-            return (m.lit(0, 1), m.lit(0, 1));
+            return None;
         }
         let threshold = i64::from(self.skip_threshold) << self.spec.fx;
         let of_key = |skips: Signal<'m>| step.merges.map_or(skips, |merges| skips & !merges);
         let (low, high) = (x.le(constant(m, -threshold)), x.ge(constant(m, threshold)));
-        (of_key(low).named("holds"), of_key(high).named("replaces"))
+        Some((of_key(low).named("holds"), of_key(high).named("replaces")))
     }
 }
 

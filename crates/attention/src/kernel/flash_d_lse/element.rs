@@ -92,7 +92,7 @@ impl Fixed {
         if k.width() < width {
             return k.extend(width);
         }
-        k.gt(m.lit(limit, k.width())).mux(m.lit(limit, width), k.low(width))
+        k.gt(m.lit(limit, k.width())).mux(m.lit(limit, width), k.low(width)).named("places")
     }
 
     /// What the elements are told: a select per multiple of four and one per remainder of the clipped k, which side is
@@ -105,15 +105,18 @@ impl Fixed {
         keeps_o: Signal<'m>,
         u: Signal<'m>,
     ) -> Vec<(&'static str, Signal<'m>)> {
-        let some = moves & k.le(m.lit(u64::from(self.most()), k.width()));
+        let some = (moves & k.le(m.lit(u64::from(self.most()), k.width()))).named("shares");
         let select = |part: Signal<'m>, n: u32, on: Option<Signal<'m>>| {
             let each = (0..n).rev().map(|i| part.eq_const(u64::from(i)));
             let each: Vec<Signal<'m>> = each.map(|hit| on.map_or(hit, |on| hit & on)).collect();
             m.concat(&each)
         };
-        let coarse = select(k.high(k.width() - 2), self.most() / 4 + 1, Some(some));
-        let mut controls =
-            vec![("coarse", coarse), ("fine", select(k.low(2), 4, None)), ("keeps_o", keeps_o)];
+        let coarse = select(k.high(k.width() - 2), self.most() / 4 + 1, Some(some)).named("coarse_select");
+        let mut controls = vec![
+            ("coarse", coarse),
+            ("fine", select(k.low(2), 4, None).named("fine_select")),
+            ("keeps_o", keeps_o),
+        ];
         if self.u_bits > 1 {
             controls.push(("u", u));
         }
