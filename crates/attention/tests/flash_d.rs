@@ -248,6 +248,10 @@ fn real_heads() {
     let fired = fired(&fitted(SKIPPING, BF16, &workload), &workload);
     println!("score-delta skips {:.2} % of the updates", 100.0 * fired);
     assert!((0.002..0.006).contains(&fired), "{fired}");
+    let blocks = EngineSpec { key_block: Some(16), ..fitted(PUBLISHED, BF16, &workload) };
+    let error_in_blocks = error(&blocks, &workload);
+    println!("range-reduced in blocks of 16: {:.1} %", 100.0 * error_in_blocks);
+    assert!(error_in_blocks < 0.1, "{error_in_blocks}");
     let mut eight_bits = fitted(PUBLISHED, BF16, &workload);
     (eight_bits.dot, eight_bits.value) = (numerics::DotSpec::new(E4M3, BF16), E4M3);
     println!("e4m3 inputs: {:.1} %", 100.0 * error(&eight_bits, &workload));
