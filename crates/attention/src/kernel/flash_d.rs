@@ -14,12 +14,13 @@
 //! *Merging*: (s, w) stands for the same keys as (s − ln w, 1), as w is the share of e^s in the sum of all. One step
 //! brings the inner state there with the two adders, s ← −((0 − s) + ln w); then it is met like a key that nothing skips.
 
-use super::{Kernel, KernelEntry, Model, Rescale, ScalarStep, ScalarUpdate, State};
-use crate::config::{ConfigError, EngineConfig, Section, most_summands};
+use super::{Kernel, KernelEntry, Model, Rescale, ScalarStep, ScalarUpdate, State, Width};
+use crate::config::{ConfigError, EngineConfig, Section, enough_bits, most_summands};
 use crate::engine::EngineSpec;
 use arith::float::{float_type, policy_suffix};
 use arith::{FpAdd, FpConvert, FpMul, Ln, Sigmoid};
 use hdl::{ModuleBuilder, Signal, Type};
+use numerics::sigmoid_ln::{X_FRAC, X_INT};
 use numerics::{BlendForm, Format, SigmoidForm, SigmoidLnSpec, scalar};
 use std::sync::Arc;
 
@@ -104,6 +105,24 @@ impl Kernel for FlashD {
         );
         let told = [Some(limit), direct, skip].into_iter().flatten().map(String::from);
         told.chain(drifts(engine)).collect()
+    }
+
+    fn widths(&self, spec: &EngineSpec) -> Vec<Width> {
+        let bits = spec.score().width();
+        vec![
+            Width { name: "score s", bits, reason: "format.score, kept from key to key" },
+            Width { name: "weight w", bits, reason: "format.score, 2^-126 to 1" },
+            Width {
+                name: "sigmoid argument",
+                bits: X_INT + X_FRAC,
+                reason: "integer and fraction bits of |x|",
+            },
+        ]
+    }
+
+    /// o stays among the v it has met.
+    fn accumulator_bits(&self, keys: u32) -> u32 {
+        enough_bits(keys).min(12)
     }
 
     fn check_score(&self, score: Format) -> Result<(), String> {
@@ -236,7 +255,7 @@ fn drifts(engine: &EngineConfig) -> Option<String> {
     (most_summands(engine) > CARRIED).then(|| {
         format!(
             "array.max_keys = {keys} lets the weight drift from key to key in any format (equal scores: 40 to 130 % error \
-             at 256 keys, 650 to 990 % at 4096); use array.key_block = {} (4096 keys in blocks of 64: 5 %)",
+             at 256 keys, 500 to 1000 % at 4096); use array.key_block = {} (4096 keys in blocks of 64: 5 %)",
             f64::from(keys).sqrt().ceil() as u32
         )
     })
