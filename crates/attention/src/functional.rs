@@ -123,9 +123,6 @@ pub fn accumulate(
                 inner = Some(model.step(inner, score, row, anchor));
             }
         }
-        if spec.key_block.is_some() {
-            inner = inner.map(|state| model.convert(state));
-        }
         outer = match (outer, inner) {
             (outer, Some(inner)) if spec.key_block.is_some() => Some(model.merge(outer, inner)),
             (outer, inner) => outer.or(inner),

@@ -14,7 +14,7 @@
 //! *Merging*: (s, w) stands for the same keys as (s − ln w, 1), as w is the share of e^s in the sum of all. One step
 //! brings the inner state there with the two adders, s ← −((0 − s) + ln w); then it is met like a key that nothing skips.
 
-use super::{Kernel, KernelEntry, Model, Rescale, ScalarStep, ScalarUpdate, State, Width};
+use super::{Kernel, KernelEntry, Model, ScalarStep, ScalarUpdate, State, Width};
 use crate::config::{ConfigError, EngineConfig, Section, enough_bits, most_summands};
 use crate::engine::EngineSpec;
 use arith::float::{float_type, policy_suffix};
@@ -180,7 +180,6 @@ impl Kernel for FlashD {
         m: &'m ModuleBuilder,
         spec: &EngineSpec,
         scalar: &[Signal<'m>],
-        _: Option<Rescale<'m>>,
     ) -> Vec<(&'static str, Signal<'m>)> {
         let &[weight, holds, first] = scalar else { unreachable!("three signals") };
         let (format, policy) = (spec.float(), spec.policy);
@@ -255,7 +254,7 @@ fn drifts(engine: &EngineConfig) -> Option<String> {
     (most_summands(engine) > CARRIED).then(|| {
         format!(
             "array.max_keys = {keys} lets the weight drift from key to key in any format (equal scores: 40 to 130 % error \
-             at 256 keys, 500 to 1000 % at 4096); use array.key_block = {} (4096 keys in blocks of 64: 5 %)",
+             at 256 keys, 400 to 1000 % at 4096); use array.key_block = {} (4096 keys in blocks of 64: 5 %)",
             f64::from(keys).sqrt().ceil() as u32
         )
     })
@@ -303,6 +302,15 @@ impl Reference {
         }
     }
 
+    /// (s − ln w, 1), which stands for the same keys as (s, w).
+    fn converted(&self, state: State) -> State {
+        let (format, policy) = (self.spec.score(), &self.spec.policy);
+        let falls = scalar::sub(format, policy, 0, state.scalars[0]);
+        let ln = self.weights.ln(policy, state.scalars[1]);
+        let score = scalar::add(format, policy, falls, ln) ^ format.sign_bit();
+        State { scalars: vec![score, format.one()], ..state }
+    }
+
     /// o after a row of that weight (score format).
     fn blend(&self, o: &[u64], row: &[u64], weight: u64) -> Vec<u64> {
         let (format, policy) = (self.spec.float(), &self.spec.policy);
@@ -329,18 +337,12 @@ impl Model for Reference {
         State { scalars: vec![score, weight], elements, anchor: 0 }
     }
 
-    fn convert(&self, state: State) -> State {
-        let (format, policy) = (self.spec.score(), &self.spec.policy);
-        let falls = scalar::sub(format, policy, 0, state.scalars[0]);
-        let ln = self.weights.ln(policy, state.scalars[1]);
-        let score = scalar::add(format, policy, falls, ln) ^ format.sign_bit();
-        State { scalars: vec![score, format.one()], ..state }
-    }
-
-    fn merge(&self, running: State, other: State) -> State {
+    fn merge(&self, running: Option<State>, other: State) -> State {
+        let other = self.converted(other);
+        let Some(State { scalars, elements, .. }) = running else { return other };
         let score = other.scalars[0];
-        let weight = self.weights.weight(&self.spec.policy, score, running.scalars[0], running.scalars[1]);
-        let elements = self.blend(&running.elements, &other.elements, weight);
+        let weight = self.weights.weight(&self.spec.policy, score, scalars[0], scalars[1]);
+        let elements = self.blend(&elements, &other.elements, weight);
         State { scalars: vec![score, weight], elements, anchor: 0 }
     }
 
