@@ -73,7 +73,7 @@ impl Sigmoid {
         let u = Lse { spec: *lse }.small_weight(m, k, fraction);
         assert!(leading_one_is_high(lse), "u takes one place to normalise, and 1 - u needs none");
 
-        // The places that 1 − u·2^-(U+k) has below those of u: guard and one more, as the rounding sees no others.
+        // From k = p + 2 on 1 − u·2^-(U+k) is rounded alike, so that it needs so many places below those of u.
         let below = format.precision() + 2;
         let shift = at_most(m, k, u64::from(below), value_width(u64::from(below))).named("large_shift");
         let aligned = u.shl_const(below).shr(shift).named("u_aligned");
@@ -90,38 +90,51 @@ impl Sigmoid {
     fn direct<'m>(&self, m: &'m ModuleBuilder, x: Signal<'m>) -> (Signal<'m>, Signal<'m>) {
         let format = self.spec.format;
         let fixed = FpToFixed { format, int_bits: X_INT + 1, frac_bits: X_FRAC, rounding: FixRound::HalfUp };
-        let x = to_fixed(m, &fixed, x).named("fixed");
-        let (lowest, highest) = (SIGMOID_BREAKS[0], SIGMOID_BREAKS[SIGMOID_BREAKS.len() - 1]);
-        let limit = |n: i64| m.lit_signed(n << X_FRAC, x.width());
-        let floored = x.lt(limit(lowest)).mux(limit(lowest), x);
-        let x = floored.gt(limit(highest)).mux(limit(highest), floored).named("confined");
-
-        // Breakpoints are integers, so the integer part knows the segment and the whole places of the offset.
-        let rows: Vec<(usize, i64)> = (lowest..=highest).map(direct_segment).collect();
-        let index = (x.shr_const(X_FRAC) - constant(m, lowest)).low(value_width(rows.len() as u64 - 1));
-        let index = index.named("integer");
-        let segments = &self.spec.tables().sigmoid_direct;
-        let column = |width: u32, pick: &dyn Fn(usize, i64) -> i64| {
-            let bits =
-                |&(segment, whole): &(usize, i64)| pick(segment, whole) as u64 & (u64::MAX >> (64 - width));
-            index.table(&rows.iter().map(bits).collect::<Vec<_>>(), width)
-        };
-        let base_width = SIGMOID_GRID.base_frac + 2;
-        let base = column(base_width, &|s, _| segments[s].base).reinterpret(true).named("base");
-        let slope_width = value_width(segments.iter().map(|s| s.slope as u64).max().unwrap_or(0));
-        let slope = column(slope_width, &|s, _| segments[s].slope).named("slope");
-        let whole = column(value_width(rows.iter().map(|r| r.1 as u64).max().unwrap_or(0)), &|_, n| n);
-        let offset = m.concat(&[whole, x.low(X_FRAC)]).named("offset");
-        let frac = SIGMOID_GRID.slope_frac + X_FRAC;
-        let line = base.shl_const(frac - SIGMOID_GRID.base_frac) + (slope * offset).named("rise").to_signed();
-        let one = m.lit_signed(1 << frac, line.width());
-        let positive = line.msb().mux(m.zero(line.ty()), line);
-        let y = positive.gt(one).mux(one, positive).low(frac + 1).named("line");
+        let x = confined(m, to_fixed(m, &fixed, x).named("fixed"));
+        let y = self.direct_line(m, x);
         let (sig, leading_zeros) = normalize(y);
         let exp = constant(m, format.bias()) - leading_zeros.to_signed();
         // A line that is 0 has a normalised significand without its one.
         (y.is_zero().mux(constant(m, 0), exp).named("exp"), sig)
     }
+
+    /// The line of the segment that x (confined, in fixed point) falls into, from 0 to 1. Breakpoints are integers, so
+    /// the integer part knows the segment and the whole places of the offset.
+    fn direct_line<'m>(&self, m: &'m ModuleBuilder, x: Signal<'m>) -> Signal<'m> {
+        let lowest = SIGMOID_BREAKS[0];
+        let rows: Vec<(usize, i64)> = (lowest..=HIGHEST_BREAK).map(direct_segment).collect();
+        let index = (x.shr_const(X_FRAC) - constant(m, lowest)).low(value_width(rows.len() as u64 - 1));
+        let index = index.named("integer");
+        let segments = &self.spec.tables().sigmoid_direct;
+        let column = |width: u32, pick: &dyn Fn(usize, i64) -> i64| {
+            let pattern = |&(segment, whole): &(usize, i64)| pick(segment, whole) as u64 & ((1 << width) - 1);
+            index.table(&rows.iter().map(pattern).collect::<Vec<_>>(), width)
+        };
+        let most = |values: &mut dyn Iterator<Item = i64>| value_width(values.max().unwrap_or(0) as u64);
+        let base =
+            column(SIGMOID_GRID.base_frac + 2, &|s, _| segments[s].base).reinterpret(true).named("base");
+        let slope =
+            column(most(&mut segments.iter().map(|s| s.slope)), &|s, _| segments[s].slope).named("slope");
+        let whole = column(most(&mut rows.iter().map(|row| row.1)), &|_, whole| whole);
+        let offset = m.concat(&[whole, x.low(X_FRAC)]).named("offset");
+
+        let frac = SIGMOID_GRID.slope_frac + X_FRAC;
+        let rise = (slope * offset).named("rise").to_signed();
+        let line = base.shl_const(frac - SIGMOID_GRID.base_frac) + rise;
+        let one = m.lit_signed(1 << frac, line.width());
+        let positive = line.msb().mux(m.zero(line.ty()), line);
+        positive.gt(one).mux(one, positive).low(frac + 1).named("line")
+    }
+}
+
+const HIGHEST_BREAK: i64 = SIGMOID_BREAKS[SIGMOID_BREAKS.len() - 1];
+
+/// x in fixed point, within the breakpoints.
+fn confined<'m>(m: &'m ModuleBuilder, x: Signal<'m>) -> Signal<'m> {
+    let limit = |n: i64| m.lit_signed(n << X_FRAC, x.width());
+    let (lowest, highest) = (limit(SIGMOID_BREAKS[0]), limit(HIGHEST_BREAK));
+    let floored = x.lt(lowest).mux(lowest, x);
+    floored.gt(highest).mux(highest, floored).named("confined")
 }
 
 /// The segment of an integer part from −6 to 11, and its distance from the segment's start.

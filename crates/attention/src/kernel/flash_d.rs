@@ -93,10 +93,9 @@ impl Kernel for FlashD {
     }
 
     fn warnings(&self, engine: &EngineConfig) -> Vec<String> {
-        let limit = "kernel.name = \"flash-d\" keeps all that was met in one weight: bf16 scores cost 12 % on real heads (1.8 % in \
-                     blocks of 16 keys), and \
-                     a score that falls by 87 loses what was met before it (scores 0, -100, 0: at least 72 % error in any \
-                     format of 8 exponent bits); use \"flash-d-lse\"";
+        let limit = "kernel.name = \"flash-d\" keeps all that was met in one weight: bf16 scores cost 12 % on real heads \
+                     (1.8 % in blocks of 16 keys), and a score that falls by 87 loses what was met before it (scores \
+                     0, -100, 0: at least 72 % error in any format of 8 exponent bits); use \"flash-d-lse\"";
         let direct = (self.sigmoid == SigmoidForm::Direct8).then_some(
             "kernel.sigmoid = \"direct-8\" is too coarse for the scores of real heads (121 to 144 % error); use \
              \"range-reduced\"",
@@ -186,10 +185,7 @@ impl Kernel for FlashD {
     ) -> Vec<(&'static str, Signal<'m>)> {
         let &[weight, holds, first] = scalar else { unreachable!("three signals") };
         let (format, policy) = (spec.float(), spec.policy);
-        let weight = match (FpConvert { from: spec.score(), to: format, policy }).define(m) {
-            Some(module) => m.instantiate("weight_to_o", 1, module, &[("x", weight.into())])[0],
-            None => weight,
-        };
+        let weight = FpConvert { from: spec.score(), to: format, policy }.call(m, "weight_to_o", weight);
         let zero = m.zero(float_type(format));
         match self.update {
             BlendForm::Difference => {
