@@ -139,11 +139,8 @@ impl Lse {
             None => whole,
         };
         let fraction = magnitude.low(spec.fx).named("fraction");
-        let last = u64::from(spec.k_rows);
-        let row_bits = index_width(spec.k_rows + 1);
-        let row = at_most(m, k, last, row_bits).named("row");
-        let segment = if spec.seg_bits == 0 { row } else { m.concat(&[row, fraction.high(spec.seg_bits)]) };
-        let offset = (spec.offset_bits() > 0).then(|| fraction.low(spec.offset_bits()));
+        let row = self.row(m, k);
+        let (segment, offset) = self.segment(m, row, fraction);
         let tables = spec.tables();
         let h = self.line(&tables.h, segment, offset, "h");
         let (u, k_weight) = match spec.kind {
@@ -153,6 +150,35 @@ impl Lse {
         };
         let u = u.extend(u.width().max(spec.u_bits)).low(spec.u_bits).named("u");
         Weights { neg, u, k: k_weight, g: self.shifted_gain(m, h, k) }
+    }
+
+    /// u of |x| = k + F alone, by the lines of [`LseKind::Pwl`], as logic of the calling module.
+    pub(crate) fn small_weight<'m>(
+        &self,
+        m: &'m ModuleBuilder,
+        k: Signal<'m>,
+        fraction: Signal<'m>,
+    ) -> Signal<'m> {
+        let (segment, offset) = self.segment(m, self.row(m, k), fraction);
+        let u = self.rounded(m, self.line(&self.spec.tables().u, segment, offset, "u"));
+        u.low(self.spec.u_bits).named("u")
+    }
+
+    /// r = min(k, K).
+    fn row<'m>(&self, m: &'m ModuleBuilder, k: Signal<'m>) -> Signal<'m> {
+        at_most(m, k, u64::from(self.spec.k_rows), index_width(self.spec.k_rows + 1)).named("row")
+    }
+
+    /// The segment of a row that F falls into, and the offset into it where there is one.
+    fn segment<'m>(
+        &self,
+        m: &'m ModuleBuilder,
+        row: Signal<'m>,
+        fraction: Signal<'m>,
+    ) -> (Signal<'m>, Option<Signal<'m>>) {
+        let (index, rest) = (self.spec.seg_bits, self.spec.offset_bits());
+        let segment = if index == 0 { row } else { m.concat(&[row, fraction.high(index)]) };
+        (segment, (rest > 0).then(|| fraction.low(rest)))
     }
 
     /// `B·2^(P−C) − S·t`, or the entry as it stands; never negative, P+1 bits.
@@ -221,7 +247,7 @@ impl Lse {
 }
 
 /// The smaller of `x` and `limit`, in `width` bits.
-fn at_most<'m>(m: &'m ModuleBuilder, x: Signal<'m>, limit: u64, width: u32) -> Signal<'m> {
+pub(crate) fn at_most<'m>(m: &'m ModuleBuilder, x: Signal<'m>, limit: u64, width: u32) -> Signal<'m> {
     let over = x.gt(m.lit(limit, value_width(limit)));
     over.mux(m.lit(limit, width), x.extend(x.width().max(width)).low(width))
 }

@@ -3,7 +3,7 @@
 //! A new operator is its own file and one line in [`OPERATORS`]; command line, test loops and documentation follow.
 
 use crate::operator::{Operator, Params};
-use crate::{exp, exp_mul, fixed, fp_add, fp_convert, fp_max, fp_mul, fused_dot, reciprocal};
+use crate::{exp, exp_mul, fixed, fp_add, fp_convert, fp_max, fp_mul, fused_dot, ln, reciprocal, sigmoid};
 use hdl::{Design, Reset, Signal, Timing};
 
 /// Every operator.
@@ -18,6 +18,10 @@ pub const OPERATORS: &[&dyn Operator] = &[
     &exp::ExpUnit,
     &reciprocal::RecipUnit,
     &exp_mul::ExpMulUnit,
+    &sigmoid::SigmoidUnit { direct: false },
+    &sigmoid::SigmoidUnit { direct: true },
+    &ln::LnUnit { direct: false },
+    &ln::LnUnit { direct: true },
 ];
 
 /// The operator of this name.

@@ -1,14 +1,15 @@
 //! Parts that kernels use and that are no units of their own, against their references: the dot product with a run-time
-//! scale, the levels and scores of ExpMul, mixed formats, subtraction.
+//! scale, the levels and scores of ExpMul, mixed formats, subtraction, σ and ln in the widths of accumulators.
 
 mod support;
 
 use arith::operator::Case;
-use arith::{ExpMul, FpAdd, FpMul, FusedDot};
+use arith::{ExpMul, FpAdd, FpMul, FusedDot, Ln, Sigmoid};
 use hdl::{Design, ModuleBuilder, Reset, Signal, Timing, Type, elaborate};
 use numerics::catalog::{BF16, E4M3, FP32};
+use numerics::lse::LseSpec;
 use numerics::stratified::Stratified;
-use numerics::{DotSpec, ExpMulSpec, Format, Policy, dot, scalar};
+use numerics::{DotSpec, ExpMulSpec, Format, Policy, SigmoidForm, SigmoidLnSpec, catalog, dot, scalar};
 use support::{STIMULI, simulate, timing};
 
 fn clocks() -> [Option<Timing>; 3] {
@@ -124,4 +125,31 @@ fn differences() {
     let expected = |c: &Case| scalar::sub(format, &policy, c[0][0], c[1][0]);
     let inputs = [("a", float(format)), ("b", float(format))];
     check(&cases, expected, &inputs, |b, x| unit.call_sub(b, "sub", x[0], x[1]));
+}
+
+/// σ over stratified operands and around 0, ln over the weights that a kernel may have.
+#[test]
+fn sigmoid_and_ln_of_wider_formats() {
+    let policy = Policy::default();
+    let mid = |format| SigmoidLnSpec { format, form: SigmoidForm::RangeReduced(LseSpec::MID) };
+    let [m3, m9, m12] = ["m3", "m9", "m12"].map(|name| catalog::parse(name).unwrap());
+    let specs = [m3, m9, m12, FP32].map(SigmoidLnSpec::new);
+    for spec in
+        specs.into_iter().chain([SigmoidLnSpec::direct8(m12), SigmoidLnSpec::direct8(FP32), mid(BF16)])
+    {
+        let (format, mut random) = (spec.format, Stratified::new(spec.format, 6));
+        let near = (-16_000..16_000).map(|i| format.encode(f64::from(i) / 333.0, &policy));
+        let cases: Vec<Case> =
+            near.chain((0..20_000).map(|_| random.value())).map(|x| vec![vec![x]]).collect();
+        let sigmoid = |c: &Case| spec.sigmoid(&policy, c[0][0]);
+        check(&cases, sigmoid, &[("x", float(format))], |b, x| {
+            Sigmoid { spec, policy }.call(b, "sigmoid", x[0])
+        });
+
+        let span = format.one() - format.min_normal_bits() + 1;
+        let weights = (0..span.min(40_000)).map(|n| format.one() - n * (span / span.min(40_000)));
+        let cases: Vec<Case> = weights.map(|w| vec![vec![w]]).collect();
+        let ln = |c: &Case| spec.ln(&policy, c[0][0]);
+        check(&cases, ln, &[("w", float(format))], |b, x| Ln { spec, policy }.call(b, "ln", x[0]));
+    }
 }

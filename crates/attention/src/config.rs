@@ -368,6 +368,7 @@ fn formats(section: &mut Section, head_dim: u32, kernel: &KernelConfig) -> Resul
     let input = section.format("input", catalog::BF16)?;
     let score = section.format("score", catalog::BF16)?;
     not_fp8(section, "score", score, "the running maximum is kept in it")?;
+    kernel.kernel.check_score(score).map_err(|problem| section.error("score", problem))?;
     let accumulator = accumulator(section, input, kernel)?;
     let output = section.format("output", catalog::BF16)?;
     let mut dot = DotSpec::new(input, score);

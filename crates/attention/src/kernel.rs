@@ -6,15 +6,18 @@
 
 mod fa2;
 mod fa2_expmul;
+mod flash_d;
 mod flash_d_lse;
 
 pub use fa2::Fa2;
 pub use fa2_expmul::{Fa2ExpMul, Quantize};
+pub use flash_d::{FlashD, ScoreSkip};
 pub use flash_d_lse::FlashDLse;
 
 use crate::config::{ConfigError, EngineConfig, Section, enough_bits};
 use crate::engine::EngineSpec;
 use hdl::{ModuleBuilder, Signal, Type};
+use numerics::Format;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -55,7 +58,7 @@ pub struct KernelEntry {
 }
 
 /// Every kernel.
-pub const KERNELS: &[KernelEntry] = &[fa2::ENTRY, fa2_expmul::ENTRY, flash_d_lse::ENTRY];
+pub const KERNELS: &[KernelEntry] = &[fa2::ENTRY, fa2_expmul::ENTRY, flash_d::ENTRY, flash_d_lse::ENTRY];
 
 /// A width that follows from an engine's formats, for reports.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -92,6 +95,14 @@ pub trait Kernel: Send + Sync + Debug {
     /// Significand bits that a floating-point o (and ℓ) needs for that many keys at one level.
     fn accumulator_bits(&self, keys: u32) -> u32 {
         enough_bits(keys)
+    }
+
+    /// Whether its scalar step works on scores of that format.
+    ///
+    /// # Errors
+    /// Says what the format must be.
+    fn check_score(&self, _: Format) -> Result<(), String> {
+        Ok(())
     }
 
     /// The scalar state of a slot: names and types.

@@ -82,6 +82,19 @@ fn warnings_name_what_will_not_hold() {
 }
 
 #[test]
+fn flash_d_says_what_was_published_and_does_not_hold() {
+    let published = ["kernel.sigmoid=direct-8", "kernel.skip=score-delta"];
+    let warnings = load("flash_d_bf16_d64", &published).warnings();
+    assert_eq!(warnings.len(), 4, "{warnings:?}");
+    for (warning, said) in
+        warnings.iter().zip(["0, -100, 0", "121 to 144 %", "37 %", "array.key_block = 64 "])
+    {
+        assert!(warning.contains(said), "{warning}");
+    }
+    assert_eq!(load("flash_d_fp8_d64", &["array.key_block=64"]).warnings(), warnings[..1]);
+}
+
+#[test]
 fn platforms_come_by_name_and_by_path() {
     let from_file = attention::config::platform(folder().join("platforms/nangate45.toml").to_str().unwrap());
     assert_eq!(from_file, attention::config::platform("nangate45"));

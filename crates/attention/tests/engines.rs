@@ -103,9 +103,19 @@ fn flash_d_lse_with_skips() {
     check_kernel(5);
 }
 
+#[test]
+fn flash_d() {
+    check_kernel(6);
+}
+
+#[test]
+fn flash_d_as_coarse_as_published() {
+    check_kernel(7);
+}
+
 /// All kernels, dimensions, lanes, formats, with and without a clock.
 fn in_verilator() -> [Point; 4] {
-    [(0, 1), (1, 3), (3, 0), (4, 2)].map(|(kernel, dim)| {
+    [(0, 0), (3, 2), (6, 1), (4, 3)].map(|(kernel, dim)| {
         pairwise().into_iter().find(|p| (p.kernel, p.dim) == (kernel, dim)).expect("a pairwise point")
     })
 }

@@ -21,7 +21,7 @@
 //! *Range-reduced* ln, w = 1.m·2^e ≤ 1: eight lines for ln(1.m) over the top bits M of m, exact 0 at m = 0, and a constant:
 //!
 //! ```text
-//! ln w = e·45426·2^-16 + line(M)              45426 = ln(2)·2^16; both in units of 2^-y_frac, added exactly, one rounding
+//! ln w = e·45426·2^-16 + line(M), at most 0    45426 = ln(2)·2^16; both in units of 2^-y_frac, added exactly, one rounding
 //! ```
 //!
 //! *Direct*: eight lines straight on x and on w, as published. σ on the breakpoints −6, −3, −2, −1, 1, 2, 3, 4, 11 with
@@ -53,7 +53,7 @@ pub const LN_BREAKS: [i32; 9] = [-10, -8, -6, -5, -4, -3, -2, -1, 0];
 /// Segments of either form's ln and of the direct σ.
 const SEGMENTS: usize = 8;
 /// Integer bits of |x|: below 2^-126 nothing is left of w from |x| = 88 on.
-const X_INT: u32 = 7;
+pub const X_INT: u32 = 7;
 
 /// The form of σ and ln.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -107,8 +107,10 @@ pub struct SigmoidLnTable {
     pub ln_direct: Vec<Segment>,
 }
 
-const SIGMOID_GRID: Grid = Grid { base_frac: 12, slope_frac: 10, direction: Direction::Rising };
-const LN_GRID: Grid = Grid { base_frac: 12, slope_frac: 6, direction: Direction::Rising };
+/// Grids of the direct σ's lines.
+pub const SIGMOID_GRID: Grid = Grid { base_frac: 12, slope_frac: 10, direction: Direction::Rising };
+/// Grids of the direct ln's lines.
+pub const LN_GRID: Grid = Grid { base_frac: 12, slope_frac: 6, direction: Direction::Rising };
 
 impl SigmoidLnSpec {
     /// The range-reduced form on the 32 lines of [`LseSpec::FINE`].
@@ -221,6 +223,7 @@ impl SigmoidLnSpec {
         let top = (w & self.format.man_mask()) >> (self.format.man_bits - self.ln_in_bits());
         let frac = table.y_frac().max(LN2_FRAC);
         let sum = ((exponent * LN2) << (frac - LN2_FRAC)) + (table.eval(top) << (frac - table.y_frac()));
+        let sum = sum.min(0); // just below 1 a line may end above ln 2
         round_pack(self.format, policy, sum < 0, -i64::from(frac), u128::from(sum.unsigned_abs()), false)
     }
 

@@ -12,12 +12,12 @@ pub use tensors::*;
 
 use attention::EngineSpec;
 use attention::config::{ResultForm, platform};
-use attention::kernel::{Fa2, Fa2ExpMul, FlashDLse, Kernel, Quantize};
+use attention::kernel::{Fa2, Fa2ExpMul, FlashD, FlashDLse, Kernel, Quantize, ScoreSkip};
 use attention::simulate::{Block, KeyRow, Query};
 use hdl::Timing;
 use numerics::lse::{Accumulator, LSE_PRESETS};
 use numerics::stratified::Rng;
-use numerics::{DotSpec, Format, Policy, catalog};
+use numerics::{BlendForm, DotSpec, Format, Policy, SigmoidForm, catalog};
 use std::sync::Arc;
 
 /// Nangate45 at a clock.
@@ -35,6 +35,8 @@ pub enum Choice {
     ExpMul(Quantize, u32),
     /// `flash-d-lse` with a preset and a skip threshold.
     Lse(usize, u32),
+    /// `flash-d`
+    FlashD(SigmoidForm, BlendForm, ScoreSkip),
 }
 
 /// The published baseline.
@@ -55,6 +57,7 @@ impl Choice {
             Choice::Lse(preset, skip_threshold) => {
                 Arc::new(FlashDLse { spec: LSE_PRESETS[preset].1, skip_threshold })
             }
+            Choice::FlashD(sigmoid, update, skip) => Arc::new(FlashD { sigmoid, update, skip }),
         }
     }
 }

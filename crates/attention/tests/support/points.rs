@@ -4,20 +4,27 @@ use super::Choice;
 use super::{FA2, engine, expmul, timing};
 use attention::EngineSpec;
 use attention::config::ResultForm;
-use attention::kernel::Quantize;
+use attention::kernel::{Quantize, ScoreSkip};
 use hdl::{Design, Reset, ResetKind, Timing};
-use numerics::Format;
 use numerics::catalog::{BF16, E4M3};
 use numerics::lse::Accumulator;
+use numerics::{BlendForm, Format, LseSpec, SigmoidForm};
 
-pub const KERNELS: [(&str, Choice); 6] = [
+pub const KERNELS: [(&str, Choice); 8] = [
     ("fa2", FA2),
     ("fa2-expmul each", expmul(Quantize::Each, 0)),
     ("fa2-expmul score-first", expmul(Quantize::ScoreFirst, 0)),
     ("fa2-expmul score-first f2", expmul(Quantize::ScoreFirst, 2)),
     ("flash-d-lse mid", Choice::Lse(6, 0)),
     ("flash-d-lse shift3, skip 13", Choice::Lse(2, 13)),
+    ("flash-d", FLASH_D),
+    (
+        "flash-d direct-8, two-product, score-delta",
+        Choice::FlashD(SigmoidForm::Direct8, BlendForm::TwoProduct, ScoreSkip::ScoreDelta),
+    ),
 ];
+const FLASH_D: Choice =
+    Choice::FlashD(SigmoidForm::RangeReduced(LseSpec::FINE), BlendForm::Difference, ScoreSkip::None);
 pub const HEAD_DIMS: [u32; 4] = [4, 16, 33, 64];
 pub const LANES: [u32; 2] = [1, 3];
 pub const INPUTS: [Format; 2] = [BF16, E4M3];
@@ -75,7 +82,7 @@ impl Point {
 
     /// All of them occur among the points of a kernel, and with every value of the other properties.
     pub fn accumulator(&self) -> usize {
-        (self.dim + self.kernel / 2) % ACCUMULATORS.len()
+        (self.dim ^ self.kernel >> 1) % ACCUMULATORS.len()
     }
 
     /// Half of the engines have a run-time scale.
