@@ -103,9 +103,14 @@ fn flash_d_lse_with_skips() {
     check_kernel(5);
 }
 
+#[test]
+fn fa2_base2() {
+    check_kernel(6);
+}
+
 /// All kernels, dimensions, lanes, formats, with and without a clock.
 fn in_verilator() -> [Point; 4] {
-    [(0, 1), (1, 3), (3, 0), (4, 2)].map(|(kernel, dim)| {
+    [(0, 1), (6, 3), (3, 0), (4, 2)].map(|(kernel, dim)| {
         pairwise().into_iter().find(|p| (p.kernel, p.dim) == (kernel, dim)).expect("a pairwise point")
     })
 }

@@ -12,12 +12,12 @@ pub use tensors::*;
 
 use attention::EngineSpec;
 use attention::config::{ResultForm, platform};
-use attention::kernel::{Fa2, Fa2ExpMul, FlashDLse, Kernel, Quantize};
+use attention::kernel::{Fa2, Fa2Base2, Fa2ExpMul, FlashDLse, Kernel, Quantize};
 use attention::simulate::{Block, KeyRow, Query};
 use hdl::Timing;
 use numerics::lse::{Accumulator, LSE_PRESETS};
 use numerics::stratified::Rng;
-use numerics::{DotSpec, Format, Policy, catalog};
+use numerics::{Base2Spec, DotSpec, Format, Policy, catalog};
 use std::sync::Arc;
 
 /// Nangate45 at a clock.
@@ -35,6 +35,8 @@ pub enum Choice {
     ExpMul(Quantize, u32),
     /// `flash-d-lse` with a preset and a skip threshold.
     Lse(usize, u32),
+    /// `fa2-base2`
+    Base2(Base2Spec),
 }
 
 /// The published baseline.
@@ -55,6 +57,7 @@ impl Choice {
             Choice::Lse(preset, skip_threshold) => {
                 Arc::new(FlashDLse { spec: LSE_PRESETS[preset].1, skip_threshold })
             }
+            Choice::Base2(spec) => Arc::new(Fa2Base2 { spec, recip_segments: 16 }),
         }
     }
 }
@@ -62,7 +65,11 @@ impl Choice {
 /// An engine with bf16 state and q, k, v in `input`.
 pub fn engine(options: &Choice, input: Format, head_dim: u32, lanes: u32, interleave: u32) -> EngineSpec {
     let bf16 = catalog::BF16;
-    let score = if matches!(options, Choice::Lse(..)) { Format::new(8, 15).unwrap() } else { bf16 };
+    let score = if matches!(options, Choice::Lse(..) | Choice::Base2(_)) {
+        Format::new(8, 15).unwrap()
+    } else {
+        bf16
+    };
     EngineSpec {
         name: "engine".into(),
         kernel: options.build(),

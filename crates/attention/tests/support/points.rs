@@ -6,17 +6,18 @@ use attention::EngineSpec;
 use attention::config::ResultForm;
 use attention::kernel::Quantize;
 use hdl::{Design, Reset, ResetKind, Timing};
-use numerics::Format;
 use numerics::catalog::{BF16, E4M3};
 use numerics::lse::Accumulator;
+use numerics::{Base2Spec, Format};
 
-pub const KERNELS: [(&str, Choice); 6] = [
+pub const KERNELS: [(&str, Choice); 7] = [
     ("fa2", FA2),
     ("fa2-expmul each", expmul(Quantize::Each, 0)),
     ("fa2-expmul score-first", expmul(Quantize::ScoreFirst, 0)),
     ("fa2-expmul score-first f2", expmul(Quantize::ScoreFirst, 2)),
     ("flash-d-lse mid", Choice::Lse(6, 0)),
     ("flash-d-lse shift3, skip 13", Choice::Lse(2, 13)),
+    ("fa2-base2", Choice::Base2(Base2Spec::DEFAULT)),
 ];
 pub const HEAD_DIMS: [u32; 4] = [4, 16, 33, 64];
 pub const LANES: [u32; 2] = [1, 3];
