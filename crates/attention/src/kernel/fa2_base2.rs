@@ -43,7 +43,7 @@ fn read(section: &mut Section<'_>) -> Result<Arc<dyn Kernel>, ConfigError> {
     let weight_bits = bits("weight_bits", 2..=16, weight_bits)? as u32;
     let int_bits = bits("score_integer_bits", 4..=14, score.int_bits)? as u32;
     let frac_bits = bits("score_fraction_bits", 1..=12, score.frac_bits)? as u32;
-    let most = 1 << frac_bits;
+    let most = 1 << frac_bits.min(10);
     let segments_of_exp = segments(section, "exp_segments", lines.min(most), most)?;
     let score = Base2Score { int_bits, frac_bits };
     Ok(Arc::new(Fa2Base2 {
