@@ -5,8 +5,8 @@
 //! m' = max(m, ceil s)
 //! l' = l·2^-(m' - m) + 2^(s - m')     o' = o·2^-(m' - m) + p·2^-(m' - ceil s)     result = o · 1/l
 //! ```
-//! The arithmetic is [`numerics::base2`]. An element takes one product of a significand with the U bits of the weight,
-//! two exponent subtractions that flush to +0, and one addition; of these only a subtraction and the addition are in its
+//! The arithmetic is [`numerics::base2`]. An element takes one product of the significand of v with the U bits of the
+//! weight, two exponent subtractions that flush to +0, and one addition; only a subtraction and the addition are in its
 //! recurrence. A first key meets +0, so that o and ℓ become p; a key that is not met adds p lowered to nothing.
 
 use super::fa2::{normalize, normalized, with_one};
@@ -134,11 +134,12 @@ impl Kernel for Fa2Base2 {
 
     fn element_kind(&self, spec: &EngineSpec) -> (String, &'static str) {
         let (format, u) = (spec.float().name(), self.spec.weight_bits);
-        let name = format!("base2_element_{format}_u{u}{}", policy_suffix(&spec.policy));
+        let name = format!("base2_element_{format}_s{}_u{u}{}", v_bits(spec), policy_suffix(&spec.policy));
         (name, "o = o * 2^-places_o + v * 1.weight * 2^-half * 2^-places_v for the slot's query")
     }
 
-    /// v·1.weight·2^-half rounded: at most |v|, as weight is 0 where half is.
+    /// v·1.weight·2^-half rounded: at most |v|, as weight is 0 where half is. Only the significand bits that v brings
+    /// along are multiplied; a merge, whose row has all of the accumulator's, does not come here.
     fn addend<'m>(
         &self,
         m: &'m ModuleBuilder,
@@ -147,12 +148,13 @@ impl Kernel for Fa2Base2 {
         controls: &[Signal<'m>],
     ) -> Signal<'m> {
         let (format, u) = (spec.float(), self.spec.weight_bits);
-        let name = format!("base2_weigh_{}_u{u}{}", format.name(), policy_suffix(&spec.policy));
+        let s = v_bits(spec);
+        let name = format!("base2_weigh_{}_s{s}_u{u}{}", format.name(), policy_suffix(&spec.policy));
         let kind = Kind { name: &name, doc: "p = round(v * 1.weight * 2^-half)" };
         let inputs = [("v", v), ("weight", controls[0]), ("half", controls[1])];
         m.call("weigh", kind, &inputs, |m, x| {
             let (v, half) = (unpack(format, x[0], "v"), x[2]);
-            let product = (v.sig * m.concat(&[m.lit(1, 1), x[1]])).named("product");
+            let product = (v.sig.high(s) * m.concat(&[m.lit(1, 1), x[1]])).named("product");
             let carry = product.msb().named("carry");
             let below = product.low(product.width() - 1).shl_const(1);
             let sig = carry.mux(product, below).named("normalized");
@@ -195,6 +197,11 @@ impl Kernel for Fa2Base2 {
         let kernel = kernel.expect("checked with the configuration");
         Box::new(Reference { spec: spec.clone(), options: *self, kernel })
     }
+}
+
+/// Significand bits of v, and of 1, in the accumulator's format; those below are 0.
+fn v_bits(spec: &EngineSpec) -> u32 {
+    spec.value.precision().min(spec.float().precision())
 }
 
 /// `x·2^-places`; +0 where that is below the smallest normal number, and if `gone`.
