@@ -27,7 +27,7 @@
 //! ```
 //!
 //! *Empty state*: m = C and o = +0, so that o' = p by the same operations. The first key thus has the weight 2^(s−C)
-//! and not 1, in o and ℓ alike. *Merge*: B is met by A as a key of score m_B (F = 0, u exact) whose p is [ℓ_B o_B].
+//! and not 1, in o and ℓ alike. *Merge*: A meets B as a key with C = m_B whose p is [ℓ_B o_B].
 //!
 //! Rounding p before it is lowered is the same as rounding once after: p has the place of the product's leading one.
 
@@ -155,17 +155,19 @@ impl Base2Kernel {
 
     /// One key: its score in units of 2^-Fs and its row [1 v].
     pub fn step(&self, state: Option<Base2State>, s: i64, row: &[u64]) -> Base2State {
-        let max = self.spec.ceil(s);
-        let key = Base2State { max, row: row.iter().map(|&v| self.weigh(v, s)).collect() };
-        self.join(state.unwrap_or(Base2State { max, row: vec![0; row.len()] }), &key)
+        let row = row.iter().map(|&v| self.weigh(v, s)).collect();
+        self.merge(state, Base2State { max: self.spec.ceil(s), row })
     }
 
-    /// Two states over disjoint keys as one, `a` in the place of the running state; ∅ is neutral.
-    pub fn merge(&self, a: Option<Base2State>, b: Option<Base2State>) -> Option<Base2State> {
-        match (a, b) {
-            (Some(a), Some(b)) => Some(self.join(a, &b)),
-            (a, b) => a.or(b),
-        }
+    /// Two states over disjoint keys as one. Merged into the empty state, `b` stays as it is, zeros as +0.
+    pub fn merge(&self, a: Option<Base2State>, b: Base2State) -> Base2State {
+        let a = a.unwrap_or(Base2State { max: b.max, row: vec![0; b.row.len()] });
+        let max = a.max.max(b.max);
+        let sum = |(&o, &p): (&u64, &u64)| {
+            let (o, p) = (self.lower(o, max - a.max), self.lower(p, max - b.max));
+            add(self.accumulator, &self.policy, o, p)
+        };
+        Base2State { max, row: a.row.iter().zip(&b.row).map(sum).collect() }
     }
 
     /// p: v times 2^(s−⌈s⌉), rounded.
@@ -175,15 +177,6 @@ impl Base2Kernel {
         let v = unpack(self.accumulator, v);
         let exp = v.exp - i64::from(self.spec.weight_bits - 1) - i64::from(fraction != 0);
         round_pack(self.accumulator, &self.policy, v.sign, exp, u128::from(v.sig) * u128::from(u), false)
-    }
-
-    fn join(&self, mut a: Base2State, b: &Base2State) -> Base2State {
-        let max = a.max.max(b.max);
-        for (o, &p) in a.row.iter_mut().zip(&b.row) {
-            let (o_part, p_part) = (self.lower(*o, max - a.max), self.lower(p, max - b.max));
-            *o = add(self.accumulator, &self.policy, o_part, p_part);
-        }
-        Base2State { max, ..a }
     }
 
     /// x·2^-places, +0 where it is below the smallest normal number.
