@@ -214,11 +214,13 @@ fn lowered<'m>(
 ) -> Signal<'m> {
     let (m, format) = (x.builder(), spec.float());
     let (man_bits, exp_bits) = (format.man_bits, format.exp_bits);
-    let exp = (x.slice(man_bits + exp_bits - 1, man_bits) - places).named(&format!("{name}_exp_lowered"));
-    let small = exp.msb() | exp.low(exp_bits).is_zero();
-    let flushed = gone.map_or(small, |gone| small | gone).named(&format!("{name}_flushed"));
-    let number = m.concat(&[x.msb(), exp.low(exp_bits), x.low(man_bits)]);
-    flushed.mux(m.zero(number.ty()), number).named(&format!("{name}_lowered"))
+    let named = |signal: Signal<'m>, what: &str| signal.named(&format!("{name}_{what}"));
+    let exp = x.slice(man_bits + exp_bits - 1, man_bits) - places;
+    let (negative, exp) = (named(exp.msb(), "exp_negative"), named(exp.low(exp_bits), "exp_lowered"));
+    let small = negative | exp.is_zero();
+    let flushed = named(gone.map_or(small, |gone| small | gone), "flushed");
+    let number = named(m.concat(&[x.msb(), exp, x.low(man_bits)]), "number");
+    named(flushed.mux(m.zero(number.ty()), number), "lowered")
 }
 
 struct Reference {
