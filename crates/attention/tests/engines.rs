@@ -1,7 +1,7 @@
 //! The query engine in every simulator, to the bit: functional model = program = rust-hdl = Icarus = Verilator, with
 //! random stalls on every port and random partial blocks and masks.
 //!
-//! The default run takes a pairwise selection of kernels, head dimensions, lanes, clocks and formats, four of them in
+//! The default run takes a pairwise selection of kernels, head dimensions, lanes, clocks and formats, five of them in
 //! Verilator too; `FLASHRTL_NIGHTLY=1` takes every combination in every engine. A tool that is missing is skipped aloud;
 //! with `FLASHRTL_STRICT=1` it fails.
 
@@ -108,9 +108,9 @@ fn fa2_base2() {
     check_kernel(6);
 }
 
-/// All kernels, dimensions, lanes, formats, with and without a clock.
-fn in_verilator() -> [Point; 4] {
-    [(0, 1), (6, 3), (3, 0), (4, 2)].map(|(kernel, dim)| {
+/// All kernels, dimensions, lanes, formats, accumulators, with and without a clock.
+fn in_verilator() -> [Point; 5] {
+    [(0, 1), (1, 3), (3, 0), (4, 2), (6, 3)].map(|(kernel, dim)| {
         pairwise().into_iter().find(|p| (p.kernel, p.dim) == (kernel, dim)).expect("a pairwise point")
     })
 }
@@ -127,6 +127,11 @@ fn verilator_large() {
     for i in [1, 3] {
         Recorded::new(&in_verilator()[i], 24).check(&Verilator { seed: 6, ..Verilator::default() });
     }
+}
+
+#[test]
+fn verilator_partial_states() {
+    Recorded::new(&in_verilator()[4], 25).check(&Verilator { seed: 7, ..Verilator::default() });
 }
 
 /// Every combination in every engine: hours. It runs with `FLASHRTL_NIGHTLY=1`.

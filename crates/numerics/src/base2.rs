@@ -23,7 +23,8 @@
 //!
 //! 4. m' = max(m, C)                                                                       Is+1 bits, signed
 //!    o' = round(lower(o, m'−m) + lower(p, m'−C))       one of the two differences is 0
-//!    lower(x, n): exponent field − n, exact;  where that is 0 or less, and of every zero: +0
+//!    lower(x, n): exponent field − n, exact;  where that is 0 or less, and of every zero:
+//!                 of o a zero of its sign, of p −0, which changes nothing
 //! ```
 //!
 //! *Empty state*: m = C and o = +0, so that o' = p by the same operations. The first key thus has the weight 2^(s−C)
@@ -159,13 +160,14 @@ impl Base2Kernel {
         self.merge(state, Base2State { max: self.spec.ceil(s), row })
     }
 
-    /// Two states over disjoint keys as one. Merged into the empty state, `b` stays as it is, zeros as +0.
+    /// Two states over disjoint keys as one. Merged into the empty state `b` stays, but for zeros, which become +0.
     pub fn merge(&self, a: Option<Base2State>, b: Base2State) -> Base2State {
         let a = a.unwrap_or(Base2State { max: b.max, row: vec![0; b.row.len()] });
         let max = a.max.max(b.max);
         let sum = |(&o, &p): (&u64, &u64)| {
             let (o, p) = (self.lower(o, max - a.max), self.lower(p, max - b.max));
-            add(self.accumulator, &self.policy, o, p)
+            let nothing = self.accumulator.is_zero(p);
+            add(self.accumulator, &self.policy, o, if nothing { self.accumulator.zero(true) } else { p })
         };
         Base2State { max, row: a.row.iter().zip(&b.row).map(sum).collect() }
     }
@@ -179,9 +181,10 @@ impl Base2Kernel {
         round_pack(self.accumulator, &self.policy, v.sign, exp, u128::from(v.sig) * u128::from(u), false)
     }
 
-    /// x·2^-places, +0 where it is below the smallest normal number.
+    /// x·2^-places, a zero of its sign where that is below the smallest normal number.
     fn lower(&self, x: u64, places: i64) -> u64 {
         let format = self.accumulator;
-        if format.exp_field(x) as i64 <= places { 0 } else { x - ((places as u64) << format.man_bits) }
+        let small = format.exp_field(x) as i64 <= places;
+        if small { format.zero(format.is_negative(x)) } else { x - ((places as u64) << format.man_bits) }
     }
 }

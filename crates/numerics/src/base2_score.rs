@@ -24,6 +24,16 @@ impl Base2Score {
         self.int_bits + self.frac_bits
     }
 
+    /// The largest integer of a score; the smallest is −this − 1.
+    pub fn max(&self) -> i64 {
+        (1 << (self.bits() - 1)) - 1
+    }
+
+    /// The largest score, in natural-log units.
+    pub fn limit(&self) -> f64 {
+        self.max() as f64 * (-f64::from(self.frac_bits)).exp2() / std::f64::consts::LOG2_E
+    }
+
     /// A float score as an integer in units of 2^-Fs, rounded half-up on the signed value and saturated to
     /// [`bits`](Self::bits).
     ///

@@ -74,10 +74,9 @@ fn rescaling_is_exact() {
     let one = BF16.one();
     let state = |max, x| Base2State { max, row: vec![x, x | 0x8000] };
     let nothing = |max| Base2State { max, row: vec![0, 0x8000] };
-    for (rise, lowered) in [(0, 0x3f81), (1, 0x3f01), (126, 0x0081), (127, 0), (300, 0)] {
+    for (rise, lowered) in [(0, 0x3f81u64), (1, 0x3f01), (126, 0x0081), (127, 0), (300, 0)] {
         let merged = kernel.merge(Some(state(4, 0x3f81)), nothing(4 + rise));
-        let negative = if lowered == 0 { 0 } else { lowered | 0x8000 };
-        assert_eq!(merged, Base2State { max: 4 + rise, row: vec![lowered, negative] });
+        assert_eq!(merged, Base2State { max: 4 + rise, row: vec![lowered, lowered | 0x8000] });
         assert_eq!(kernel.merge(Some(nothing(4 + rise)), state(4, 0x3f81)), merged);
     }
     // Scores 0, 1, 2, 3 weigh 1, 2, 4, 8, to the bit.

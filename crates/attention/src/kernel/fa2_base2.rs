@@ -6,8 +6,8 @@
 //! l' = l·2^-(m' - m) + 2^(s - m')     o' = o·2^-(m' - m) + p·2^-(m' - ceil s)     result = o · 1/l
 //! ```
 //! The arithmetic is [`numerics::base2`]. An element takes one product of the significand of v with the U bits of the
-//! weight, two exponent subtractions that flush to +0, and one addition; only a subtraction and the addition are in its
-//! recurrence. A first key meets +0, so that o and ℓ become p; a key that is not met adds p lowered to nothing.
+//! weight, two exponent subtractions, and one addition; only a subtraction and the addition are in its recurrence. A
+//! first key meets +0, so that o and ℓ become p; a key that is not met adds p lowered to nothing, −0.
 
 use super::fa2::{normalize, normalized, with_one};
 use super::{Kernel, KernelEntry, Model, ScalarStep, ScalarUpdate, State, Width};
@@ -16,7 +16,7 @@ use crate::engine::EngineSpec;
 use arith::float::{Range, Raw, clamp_amount, policy_suffix, round_pack, unpack};
 use arith::{Exp2Fraction, FpAdd, ToBase2Score};
 use hdl::{Kind, ModuleBuilder, Signal, Type};
-use numerics::{Base2Kernel, Base2Score, Base2Spec, Base2State};
+use numerics::{Base2Kernel, Base2Score, Base2Spec, Base2State, Format};
 use std::sync::Arc;
 
 /// The kernel.
@@ -120,7 +120,7 @@ impl Kernel for Fa2Base2 {
             unreachable!("seven signals")
         };
         let exp_bits = spec.float().exp_bits;
-        let most = (1 << exp_bits) - 1; // brings every number to +0
+        let most = (1 << exp_bits) - 1; // makes every number vanish
         let [places_o, places_v] = [before, ceil].map(|from| clamp_amount(after - from, most));
         let (none, all) = (m.lit(0, exp_bits), m.lit(most, exp_bits));
         vec![
@@ -164,6 +164,7 @@ impl Kernel for Fa2Base2 {
         })[0]
     }
 
+    /// What vanishes of o keeps its sign and what vanishes of p is −0, so that o stays as it is where nothing is added.
     fn element<'m>(
         &self,
         m: &'m ModuleBuilder,
@@ -173,9 +174,14 @@ impl Kernel for Fa2Base2 {
         controls: &[Signal<'m>],
     ) -> Signal<'m> {
         let &[_, _, places_o, places_v, fresh] = controls else { unreachable!("five controls") };
-        let o = lowered("o", spec, o, places_o, Some(fresh));
-        let p = lowered("p", spec, p, places_v, None);
-        FpAdd { format: spec.float(), policy: spec.policy }.call(m, "add_o", o, p)
+        let format = spec.float();
+        let (exp, small) = lowered(format, o, places_o, "o");
+        let (sign, none) = ((o.msb() & !fresh).named("o_sign"), (small | fresh).named("o_vanishes"));
+        let o = number(sign, exp, o.low(format.man_bits), none, "o");
+        let (exp, small) = lowered(format, p, places_v, "p");
+        let (sign, none) = ((p.msb() | small).named("p_sign"), small.named("p_vanishes"));
+        let p = number(sign, exp, p.low(format.man_bits), none, "p");
+        FpAdd { format, policy: spec.policy }.call(m, "add_o", o, p)
     }
 
     fn has_sum(&self) -> bool {
@@ -204,23 +210,27 @@ fn v_bits(spec: &EngineSpec) -> u32 {
     spec.value.precision().min(spec.float().precision())
 }
 
-/// `x·2^-places`; +0 where that is below the smallest normal number, and if `gone`.
-fn lowered<'m>(
-    name: &str,
-    spec: &EngineSpec,
-    x: Signal<'m>,
-    places: Signal<'m>,
-    gone: Option<Signal<'m>>,
-) -> Signal<'m> {
-    let (m, format) = (x.builder(), spec.float());
+/// The exponent field of x less `places`, and whether 2^-places takes x below the smallest normal number.
+fn lowered<'m>(format: Format, x: Signal<'m>, places: Signal<'m>, name: &str) -> (Signal<'m>, Signal<'m>) {
     let (man_bits, exp_bits) = (format.man_bits, format.exp_bits);
-    let named = |signal: Signal<'m>, what: &str| signal.named(&format!("{name}_{what}"));
     let exp = x.slice(man_bits + exp_bits - 1, man_bits) - places;
-    let (negative, exp) = (named(exp.msb(), "exp_negative"), named(exp.low(exp_bits), "exp_lowered"));
-    let small = negative | exp.is_zero();
-    let flushed = named(gone.map_or(small, |gone| small | gone), "flushed");
-    let number = named(m.concat(&[x.msb(), exp, x.low(man_bits)]), "number");
-    named(flushed.mux(m.zero(number.ty()), number), "lowered")
+    let negative = exp.msb().named(&format!("{name}_exp_negative"));
+    let exp = exp.low(exp_bits).named(&format!("{name}_exp_lowered"));
+    (exp, negative | exp.is_zero())
+}
+
+/// A number of the parts, all but its sign zero if `none`.
+fn number<'m>(
+    sign: Signal<'m>,
+    exp: Signal<'m>,
+    fraction: Signal<'m>,
+    none: Signal<'m>,
+    name: &str,
+) -> Signal<'m> {
+    let m = sign.builder();
+    let magnitude = m.concat(&[exp, fraction]).named(&format!("{name}_magnitude"));
+    let magnitude = none.mux(m.zero(magnitude.ty()), magnitude);
+    m.concat(&[sign, magnitude]).named(&format!("{name}_lowered"))
 }
 
 struct Reference {
@@ -255,5 +265,9 @@ impl Model for Reference {
 
     fn result(&self, state: &State) -> Vec<u64> {
         normalized(&self.spec, self.options.recip_segments, &state.elements[1..], state.elements[0])
+    }
+
+    fn score_limit(&self) -> f64 {
+        self.options.spec.score.limit()
     }
 }

@@ -285,6 +285,6 @@ impl Model for Reference {
     }
 
     fn score_limit(&self) -> f64 {
-        self.lse.score_limit()
+        self.lse.score().limit()
     }
 }

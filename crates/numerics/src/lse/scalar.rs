@@ -41,16 +41,6 @@ impl LseSpec {
         self.score().quantize(format, bits, log2e)
     }
 
-    /// The largest integer of a score; the smallest is −this − 1.
-    pub fn max_score(&self) -> i64 {
-        (1 << (self.score_bits() - 1)) - 1
-    }
-
-    /// The largest score, in natural-log units.
-    pub fn score_limit(&self) -> f64 {
-        self.max_score() as f64 * (-f64::from(self.fs)).exp2() / std::f64::consts::LOG2_E
-    }
-
     /// A score in the units of c, which is also c after the first key.
     pub fn align_score(&self, s: i64) -> i64 {
         s << (self.fc - self.fs)
