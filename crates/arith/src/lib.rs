@@ -5,8 +5,10 @@
 //! as units of their own, with their reference and test cases.
 
 pub mod anchor;
+pub mod base2_score;
 mod constant;
 pub mod exp;
+pub mod exp2;
 pub mod exp_mul;
 pub mod fixed;
 pub mod float;
@@ -25,8 +27,10 @@ pub mod registry;
 pub mod sigmoid;
 
 pub use anchor::{AlignToAnchor, FromAnchor};
+pub use base2_score::ToBase2Score;
 pub use exp::Exp;
 pub use exp_mul::ExpMul;
+pub use exp2::Exp2Fraction;
 pub use fixed::{FixedToFp, FpToFixed};
 pub use fp_add::FpAdd;
 pub use fp_convert::FpConvert;

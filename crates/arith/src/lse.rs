@@ -2,13 +2,11 @@
 //!
 //! The steps, their widths and the tables are those of [`numerics::lse`].
 
-use crate::constant;
-use crate::fixed::saturate_signed;
-use crate::float::{Magnitude, clamp_amount, constant as signed_constant, unpack};
+use crate::ToBase2Score;
 use hdl::{Kind, ModuleBuilder, Signal, Type, index_width, value_width};
-use numerics::lse::{LOG2E, LseKind, LseSpec};
+use numerics::Format;
+use numerics::lse::{LseKind, LseSpec};
 use numerics::pwl::Segment;
-use numerics::{FixRound, Format};
 
 /// What one x does to c and o, as signals.
 #[derive(Clone, Copy)]
@@ -36,41 +34,9 @@ impl Lse {
         Type::signed(self.spec.c_bits())
     }
 
-    /// The base-2 score of a natural-log score in `format`, in units of 2^-Fs, as an instance.
-    pub fn quantize_score<'b>(
-        &self,
-        b: &'b ModuleBuilder,
-        instance: &str,
-        format: Format,
-        s: Signal<'b>,
-    ) -> Signal<'b> {
-        let (int, frac) = (self.spec.score_int_bits, self.spec.fs);
-        let name = format!("base2_score_{}_q{int}_{frac}", format.name());
-        let kind =
-            Kind { name: &name, doc: "score = s * log2(e) in fixed point, rounded half up, saturated" };
-        b.call(instance, kind, &[("s", s)], |m, x| vec![("score", self.base2_score(m, format, x[0]))])[0]
-    }
-
-    /// One shift from the highest place the product with log2(e) may have: for an exponent of Is − 2 it takes all Is
-    /// integer bits, for larger ones the score saturates.
-    fn base2_score<'m>(&self, m: &'m ModuleBuilder, format: Format, s: Signal<'m>) -> Signal<'m> {
-        let width = self.spec.score_bits();
-        let s = unpack(format, s, "s");
-        let product = constant::times(s.gated_sig(), LOG2E as u64);
-        let product_bits = format.precision() + 15;
-        let product = product.low(product_bits).named("times_log2e");
-        let top = signed_constant(m, format.bias() + i64::from(self.spec.score_int_bits) - 2);
-        let exp = s.exp.to_signed();
-        let amount = clamp_amount((top - exp).named("distance"), u64::from(width) + 1).named("shift_amount");
-        let window = product.shl_const(width).shr(amount).named("aligned");
-        let rest = window.low(product_bits);
-        let magnitude = Magnitude {
-            kept: window.high(width),
-            guard: rest.msb(),
-            sticky: rest.low(product_bits - 1).reduce_or(),
-            over: exp.gt(top).named("too_large"),
-        };
-        saturate_signed(m, s.sign, magnitude, width, FixRound::HalfUp)
+    /// What brings a natural-log score in `format` to units of 2^-Fs in base 2.
+    pub fn to_score(&self, format: Format) -> ToBase2Score {
+        ToBase2Score { format, score: self.spec.score() }
     }
 
     /// A score in units of 2^-Fs as a c.

@@ -33,7 +33,7 @@ pub(crate) use kernel::segments;
 pub use kernel::{KernelConfig, ResultForm, ScaleInput};
 pub use platform::{Platform, platform, platform_names};
 pub(crate) use section::Section;
-pub(crate) use warnings::{enough_bits, fixed_bits, most_summands, sum_stagnates};
+pub(crate) use warnings::{coarse_score, enough_bits, fixed_bits, most_summands, sum_stagnates};
 
 use numerics::lse::Accumulator;
 use numerics::{DotSpec, Format, Policy, Rounding, Specials, Subnormals, catalog};

@@ -5,11 +5,13 @@
 //! State files, levels of accumulation, merges and rescaling are built around it by the lane.
 
 mod fa2;
+mod fa2_base2;
 mod fa2_expmul;
 mod flash_d;
 mod flash_d_lse;
 
 pub use fa2::Fa2;
+pub use fa2_base2::Fa2Base2;
 pub use fa2_expmul::{Fa2ExpMul, Quantize};
 pub use flash_d::{FlashD, ScoreSkip};
 pub use flash_d_lse::FlashDLse;
@@ -58,7 +60,8 @@ pub struct KernelEntry {
 }
 
 /// Every kernel.
-pub const KERNELS: &[KernelEntry] = &[fa2::ENTRY, fa2_expmul::ENTRY, flash_d::ENTRY, flash_d_lse::ENTRY];
+pub const KERNELS: &[KernelEntry] =
+    &[fa2::ENTRY, fa2_base2::ENTRY, fa2_expmul::ENTRY, flash_d::ENTRY, flash_d_lse::ENTRY];
 
 /// A width that follows from an engine's formats, for reports.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -156,7 +159,19 @@ pub trait Kernel: Send + Sync + Debug {
     /// Name (every parameter of the element in it) and equation of the element.
     fn element_kind(&self, spec: &EngineSpec) -> (String, &'static str);
 
-    /// The next o, inside its recurrence.
+    /// What an element meets in place of v: v with all that is done to it before the recurrence, whatever the state. A
+    /// merge meets the inner o as it is.
+    fn addend<'m>(
+        &self,
+        _: &'m ModuleBuilder,
+        _: &EngineSpec,
+        v: Signal<'m>,
+        _controls: &[Signal<'m>],
+    ) -> Signal<'m> {
+        v
+    }
+
+    /// The next o, inside its recurrence; `v` is the [`addend`](Self::addend).
     fn element<'m>(
         &self,
         m: &'m ModuleBuilder,

@@ -253,7 +253,8 @@ fn update<'m>(
     let count = spec.head_dim + u32::from(kernel.has_sum());
     let elements = m.call_array("element", count, Kind { name: &name, doc }, &inputs, |m, x| {
         let levels = levels.map(|_| Levels { outer: x[3], merge: x[4] });
-        let mut inputs = vec![x[0], x[2]];
+        let addend = kernel.addend(m, spec, x[0], &x[fixed..]);
+        let mut inputs = vec![addend, x[2]];
         inputs.extend(&x[fixed..]);
         let var = [("o", spec.element_type())];
         let o = recurrence(m, spec, &var, x[1], levels, &inputs, |at, x| {

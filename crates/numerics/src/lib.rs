@@ -21,11 +21,15 @@
 //! | [`dot`] | fused dot product with one rounding |
 //! | [`pwl`] | minimax fitting of piecewise-linear tables on binary grids |
 //! | [`exp`], [`reciprocal`], [`expmul`] | e^x, 1/x and the combined exp-and-multiply unit |
+//! | [`base2_score`] | scores in base 2 as fixed-point numbers |
+//! | [`base2`] | online softmax in base 2 with an integer running maximum |
 //! | [`lse`] | FLASH-D with a log-sum-exp state: tables, scalar path, element update, merge |
 //! | [`metrics`] | error measures of an attention output |
 //! | [`sigmoid_ln`] | the weight recurrence of FLASH-D as published |
 //! | [`stratified`] | seeded operands that visit the hard cases |
 
+pub mod base2;
+pub mod base2_score;
 pub mod catalog;
 pub mod dot;
 pub mod exp;
@@ -42,6 +46,8 @@ pub mod scalar;
 pub mod sigmoid_ln;
 pub mod stratified;
 
+pub use base2::{Base2Kernel, Base2Spec, Base2State};
+pub use base2_score::Base2Score;
 pub use dot::DotSpec;
 pub use exp::ExpSpec;
 pub use expmul::ExpMulSpec;

@@ -49,8 +49,9 @@ mod scalar;
 mod state;
 mod table;
 
+pub use crate::base2_score::{LOG2E, LOG2E_FRAC};
 pub use accumulator::Accumulator;
-pub use scalar::{LOG2E, LOG2E_FRAC, Skip, Weights};
+pub use scalar::{Skip, Weights};
 pub use state::{LseKernel, LseState};
 pub use table::{LseTable, Power};
 

@@ -173,7 +173,7 @@ fn update_follows_the_formula() {
     for (name, spec) in LSE_PRESETS {
         let unit_c = (-f64::from(spec.fc)).exp2();
         for _ in 0..2_000 {
-            let s = rng.range(-spec.max_score() - 1, spec.max_score());
+            let s = rng.range(-spec.score().max() - 1, spec.score().max());
             let c = spec.align_score(s) + rng.range(-12 << spec.fc, 12 << spec.fc);
             let (real_s, real_c) = (s as f64 * (-f64::from(spec.fs)).exp2(), c as f64 * unit_c);
             let (next, weights) = spec.update_c(c, s);
@@ -196,7 +196,7 @@ fn c_stays_within_its_width() {
     for (name, spec) in LSE_PRESETS {
         let (table, limit) = (spec.tables(), 1i64 << (spec.c_bits() - 1));
         let headroom = i64::from(spec.fc + 3) << spec.fc;
-        let top = spec.align_score(spec.max_score());
+        let top = spec.align_score(spec.score().max());
         let mut c = top;
         for _ in 0..200_000 {
             c = spec.join_c_with(&table, c, top).0;
@@ -207,12 +207,12 @@ fn c_stays_within_its_width() {
             c = spec.join_c_with(&table, c, block).0;
         }
         assert!(c <= block + headroom && c < limit, "{name}: {c} {limit}");
-        let bottom = spec.align_score(-spec.max_score() - 1);
+        let bottom = spec.align_score(-spec.score().max() - 1);
         let x = spec.join_c_with(&table, c, bottom).1;
         assert!(x.neg && i64::from(x.k) < 1 << spec.c_int_bits && x.g == 0, "{name}");
         let mut rng = Rng::new(5);
         for _ in 0..20_000 {
-            c = spec.update_c(c, rng.range(-spec.max_score() - 1, spec.max_score())).0;
+            c = spec.update_c(c, rng.range(-spec.score().max() - 1, spec.score().max())).0;
             assert!((bottom..limit).contains(&c), "{name}: {c}");
         }
     }
@@ -232,7 +232,7 @@ fn gain_vanishes_at_the_clip() {
 #[test]
 fn scores_are_quantised_half_up() {
     let spec = LseSpec::MID;
-    let (most, unit) = (spec.max_score() as f64, f64::from(1 << spec.fs));
+    let (most, unit) = (spec.score().max() as f64, f64::from(1 << spec.fs));
     for format in [BF16, FP32, catalog::parse("fp16").unwrap(), catalog::parse("e4m3").unwrap()] {
         let mut source = Stratified::new(format, 11);
         let mut inside = 0;

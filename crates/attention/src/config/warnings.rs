@@ -1,6 +1,7 @@
 //! Where a legal configuration will not compute what its user hopes for.
 
 use super::*;
+use numerics::Base2Score;
 
 impl Config {
     /// One sentence for each place where the arithmetic will not hold, with the figures.
@@ -49,6 +50,17 @@ pub(crate) fn sum_stagnates(engine: &EngineConfig) -> Option<String> {
          stops growing at {stops} keys (bf16 over 4096 keys: 258 to 1490 % error); use \"m{enough}\", \
          array.key_block = 64, or at most {stops} keys"
     ))
+}
+
+/// Scores become fixed point; a float format of fewer significant bits rounds large ones first.
+pub(crate) fn coarse_score(engine: &EngineConfig, kernel: &str, score: Base2Score) -> Option<String> {
+    let (format, wanted) = (engine.format.score, score.bits() - 1);
+    (format.precision() < wanted).then(|| {
+        format!(
+            "format.score = \"{format}\" rounds large scores more coarsely than kernel {kernel} does; use \"m{}\"",
+            wanted - 1
+        )
+    })
 }
 
 /// Most states or keys that are added up one after the other at one level.

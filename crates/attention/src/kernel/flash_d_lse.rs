@@ -11,7 +11,7 @@ mod element;
 mod options;
 
 use super::{Kernel, KernelEntry, Model, ScalarStep, ScalarUpdate, State, Width};
-use crate::config::{EngineConfig, enough_bits, fixed_bits, most_summands};
+use crate::config::{EngineConfig, coarse_score, enough_bits, fixed_bits, most_summands};
 use crate::engine::EngineSpec;
 use arith::float::{constant, policy_suffix};
 use arith::lse::Lse;
@@ -48,14 +48,7 @@ impl Kernel for FlashDLse {
 
     fn warnings(&self, engine: &EngineConfig) -> Vec<String> {
         let (format, keys) = (&engine.format, engine.array.max_keys);
-        let wanted = self.spec.score_int_bits + self.spec.fs - 1;
-        let coarse = (format.score.man_bits + 1 < wanted).then(|| {
-            format!(
-                "format.score = \"{}\" rounds large scores more coarsely than kernel flash-d-lse does; use \"m{}\"",
-                format.score,
-                wanted - 1
-            )
-        });
+        let coarse = coarse_score(engine, ENTRY.name, self.spec.score());
         let enough = self.accumulator_bits(most_summands(engine));
         let too_narrow = match format.accumulator {
             Accumulator::Float(format) => format.man_bits < enough,
@@ -109,7 +102,7 @@ impl Kernel for FlashDLse {
 
     fn score<'m>(&self, m: &'m ModuleBuilder, spec: &EngineSpec, score: Signal<'m>) -> Signal<'m> {
         let lse = Lse { spec: self.spec };
-        let score = lse.quantize_score(m, "base2_score", spec.score(), score);
+        let score = lse.to_score(spec.score()).call(m, "base2_score", score);
         lse.align_score(score).named("score_aligned")
     }
 
@@ -294,6 +287,6 @@ impl Model for Reference {
     }
 
     fn score_limit(&self) -> f64 {
-        self.lse.score_limit()
+        self.lse.score().limit()
     }
 }

@@ -12,12 +12,12 @@ pub use tensors::*;
 
 use attention::EngineSpec;
 use attention::config::{ResultForm, platform};
-use attention::kernel::{Fa2, Fa2ExpMul, FlashD, FlashDLse, Kernel, Quantize, ScoreSkip};
+use attention::kernel::{Fa2, Fa2Base2, Fa2ExpMul, FlashD, FlashDLse, Kernel, Quantize, ScoreSkip};
 use attention::simulate::{Block, KeyRow, Query};
 use hdl::Timing;
 use numerics::lse::{Accumulator, LSE_PRESETS};
 use numerics::stratified::Rng;
-use numerics::{BlendForm, DotSpec, Format, Policy, SigmoidForm, catalog};
+use numerics::{Base2Spec, BlendForm, DotSpec, Format, Policy, SigmoidForm, catalog};
 use std::sync::Arc;
 
 /// Nangate45 at a clock.
@@ -37,6 +37,8 @@ pub enum Choice {
     Lse(usize, u32),
     /// `flash-d`
     FlashD(SigmoidForm, BlendForm, ScoreSkip),
+    /// `fa2-base2`
+    Base2(Base2Spec),
 }
 
 /// The published baseline.
@@ -58,6 +60,7 @@ impl Choice {
                 Arc::new(FlashDLse { spec: LSE_PRESETS[preset].1, skip_threshold })
             }
             Choice::FlashD(sigmoid, update, skip) => Arc::new(FlashD { sigmoid, update, skip }),
+            Choice::Base2(spec) => Arc::new(Fa2Base2 { spec, recip_segments: 16 }),
         }
     }
 }
@@ -65,7 +68,11 @@ impl Choice {
 /// An engine with bf16 state and q, k, v in `input`.
 pub fn engine(options: &Choice, input: Format, head_dim: u32, lanes: u32, interleave: u32) -> EngineSpec {
     let bf16 = catalog::BF16;
-    let score = if matches!(options, Choice::Lse(..)) { Format::new(8, 15).unwrap() } else { bf16 };
+    let score = if matches!(options, Choice::Lse(..) | Choice::Base2(_)) {
+        Format::new(8, 15).unwrap()
+    } else {
+        bf16
+    };
     EngineSpec {
         name: "engine".into(),
         kernel: options.build(),

@@ -8,9 +8,9 @@ use attention::kernel::{Quantize, ScoreSkip};
 use hdl::{Design, Reset, ResetKind, Timing};
 use numerics::catalog::{BF16, E4M3};
 use numerics::lse::Accumulator;
-use numerics::{BlendForm, Format, LseSpec, SigmoidForm};
+use numerics::{Base2Spec, BlendForm, Format, LseSpec, SigmoidForm};
 
-pub const KERNELS: [(&str, Choice); 8] = [
+pub const KERNELS: [(&str, Choice); 9] = [
     ("fa2", FA2),
     ("fa2-expmul each", expmul(Quantize::Each, 0)),
     ("fa2-expmul score-first", expmul(Quantize::ScoreFirst, 0)),
@@ -22,6 +22,7 @@ pub const KERNELS: [(&str, Choice); 8] = [
         "flash-d direct-8, two-product, score-delta",
         Choice::FlashD(SigmoidForm::Direct8, BlendForm::TwoProduct, ScoreSkip::ScoreDelta),
     ),
+    ("fa2-base2", Choice::Base2(Base2Spec::DEFAULT)),
 ];
 const FLASH_D: Choice =
     Choice::FlashD(SigmoidForm::RangeReduced(LseSpec::FINE), BlendForm::Difference, ScoreSkip::None);

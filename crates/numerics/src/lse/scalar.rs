@@ -1,15 +1,10 @@
 //! Scores to fixed point, the weight and the gain of an x, the update of c. See the parent module for the steps.
 
 use super::{LseKind, LseSpec, LseTable};
+use crate::base2_score::Base2Score;
 use crate::fixed::{FixRound, saturate, shift_right};
 use crate::format::Format;
 use crate::pwl::Segment;
-use crate::round::unpack;
-
-/// Fraction bits of the constant log2(e): an error of −7.0e-6, 1e-4 of a score of 16.
-pub const LOG2E_FRAC: u32 = 14;
-/// round(log2(e)·2^14), 15 bits.
-pub const LOG2E: i64 = 23637;
 
 /// What one x does to c and o.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -36,36 +31,14 @@ pub enum Skip {
 }
 
 impl LseSpec {
-    /// A score as an integer in units of 2^-Fs, rounded half-up on the signed value and saturated to
-    /// [`score_bits`](Self::score_bits).
-    ///
-    /// With `log2e` the score is in natural-log units and its significand is first multiplied, exactly, by the
-    /// constant [`LOG2E`]:
-    ///
-    /// ```text
-    /// sig(s): p bits · 23637: 15 bits = m: p+15 bits;  value = ±m·2^e,  e = exp(s) − man_bits − 14
-    /// n = −(e + Fs):  n ≤ 0: m << −n (saturates from Is+Fs places on)
-    ///                 n > 0: | kept = m >> n | guard | sticky |;  magnitude = kept + (guard & (!sign | sticky))
-    ///                 n > p+15: 0
-    /// ```
+    /// The fixed-point format of a score.
+    pub fn score(&self) -> Base2Score {
+        Base2Score { int_bits: self.score_int_bits, frac_bits: self.fs }
+    }
+
+    /// A score as an integer in units of 2^-Fs, see [`Base2Score::quantize`].
     pub fn quantize_score(&self, format: Format, bits: u64, log2e: bool) -> i64 {
-        let s = unpack(format, bits);
-        let (factor, factor_frac) = if log2e { (LOG2E, LOG2E_FRAC) } else { (1, 0) };
-        let magnitude = i128::from(s.sig) * i128::from(factor);
-        let value = if s.sign { -magnitude } else { magnitude };
-        // 40 places to the left already saturate the widest score.
-        let shift = (i64::from(factor_frac) - s.exp - i64::from(self.fs)).max(-40);
-        saturate(shift_right(value, shift, FixRound::HalfUp), self.score_bits(), true)
-    }
-
-    /// The largest integer of a score; the smallest is −this − 1.
-    pub fn max_score(&self) -> i64 {
-        (1 << (self.score_bits() - 1)) - 1
-    }
-
-    /// The largest score, in natural-log units.
-    pub fn score_limit(&self) -> f64 {
-        self.max_score() as f64 * (-f64::from(self.fs)).exp2() / std::f64::consts::LOG2_E
+        self.score().quantize(format, bits, log2e)
     }
 
     /// A score in the units of c, which is also c after the first key.
