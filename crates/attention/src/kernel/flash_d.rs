@@ -95,7 +95,7 @@ impl Kernel for FlashD {
     fn warnings(&self, engine: &EngineConfig) -> Vec<String> {
         let limit = "kernel.name = \"flash-d\" keeps all that was met in one weight: bf16 scores cost 12 % on real heads \
                      (1.8 % in blocks of 16 keys), and a score that falls by 87 loses what was met before it (scores \
-                     0, -100, 0: at least 72 % error in any format of 8 exponent bits); use \"flash-d-lse\"";
+                     0, -100, 0: 70 % error and more in any format of 8 exponent bits); use \"flash-d-lse\"";
         let direct = (self.sigmoid == SigmoidForm::Direct8).then_some(
             "kernel.sigmoid = \"direct-8\" is too coarse for the scores of real heads (121 to 144 % error); use \
              \"range-reduced\"",
