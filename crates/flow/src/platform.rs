@@ -33,6 +33,9 @@ pub struct Synthesis {
     pub output_load: f64,
     /// The cell whose area is one gate equivalent: the smallest NAND of two inputs.
     pub nand2: String,
+    /// Delay of logic relative to nangate45, if it is known: a design pipelined for one platform can be expected to
+    /// run on another with its period scaled so.
+    pub relative_delay: Option<f64>,
     /// Cells that are not to be used; `*` stands for anything.
     #[serde(default)]
     pub dont_use: Vec<String>,

@@ -36,6 +36,8 @@ pub struct Report {
     pub flattened: bool,
     /// The tools with their versions.
     pub tools: Vec<String>,
+    /// What the reader should know about the tools.
+    pub note: Option<String>,
     /// The Liberty files.
     pub liberty: Vec<Source>,
     /// The Liberty file that the tools read.

@@ -24,6 +24,8 @@ const FIRST: f64 = 0.85;
 const AIM: f64 = 0.01;
 /// Slack up to which a netlist counts as tight, as a part of the period.
 const TIGHT: f64 = 0.03;
+/// Shortest target, as a part of the period.
+const SHORTEST: f64 = 0.3;
 /// Netlists per recipe.
 const TRIES: usize = 3;
 /// Bisections of the search for the highest frequency.
@@ -75,16 +77,6 @@ impl<'a> Flow<'a> {
     ) -> Result<Flow<'a>, FlowError> {
         let (yosys, sta) = (Yosys::find()?, OpenSta::find()?);
         Ok(Flow { yosys, sta, library, timeout, slots: Slots::new(jobs), say })
-    }
-
-    /// The Yosys that runs.
-    pub fn yosys(&self) -> &Yosys {
-        &self.yosys
-    }
-
-    /// The cell library.
-    pub fn library(&self) -> &Library {
-        &self.library
     }
 
     /// Synthesises a design.
@@ -160,6 +152,7 @@ impl Search<'_> {
             breakdown,
             flattened: hierarchy == Hierarchy::Flat,
             tools: vec![self.flow.yosys.version(), self.flow.sta.version()],
+            note: self.flow.yosys.note(),
             liberty: library.sources.clone(),
             prepared_liberty: library.path.clone(),
             netlist,
@@ -218,12 +211,14 @@ impl Search<'_> {
         while all.len() < TRIES && tried.insert(rounded(target)) {
             let candidate = self.attempt(front, hierarchy, recipe, rounded(target))?;
             let slack = candidate.attempt.timing.slack_ps;
-            let enough = candidate.met() && (self.job.quick || slack < TIGHT * period);
+            let good = candidate.met() && (self.job.quick || slack < TIGHT * period);
+            // Sizing has done what it can: a tighter target gives the same netlist.
+            let spent = !candidate.met() && candidate.netlist.reached_ps.is_none_or(|ps| ps > target);
             all.push(candidate);
-            if enough {
+            if good || spent {
                 break;
             }
-            target = (target + slack - AIM * period).clamp(0.3 * period, period);
+            target = (target + slack - AIM * period).clamp(SHORTEST * period, period);
         }
         Ok(all)
     }

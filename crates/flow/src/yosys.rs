@@ -6,6 +6,7 @@
 
 use crate::error::FlowError;
 use crate::library::Library;
+use crate::process::LOG;
 use crate::recipe::Recipe;
 use crate::step::{Done, Input, Step, digest};
 use serde::Deserialize;
@@ -76,6 +77,12 @@ impl Yosys {
     /// Whether it has the datapath passes.
     pub fn is_modern(&self) -> bool {
         self.minor >= MODERN
+    }
+
+    /// What the reader of its results should know.
+    pub fn note(&self) -> Option<String> {
+        let text = "it lacks passes for datapaths, so that areas and delays are about a quarter larger";
+        (!self.is_modern()).then(|| format!("{}: {text}; {}", self.version(), Yosys::INSTALL))
     }
 
     fn python(python: &Path) -> Option<Yosys> {
@@ -152,6 +159,8 @@ pub(crate) struct Netlist {
     pub(crate) done: Done,
     /// Cells of each module by type; instances of other modules are among them.
     pub(crate) modules: BTreeMap<String, BTreeMap<String, u64>>,
+    /// The longest path between flip-flops and ports as ABC sees it, ps; none without logic.
+    pub(crate) reached_ps: Option<f64>,
 }
 
 impl Hierarchy {
@@ -226,7 +235,8 @@ impl Context<'_> {
         let done = self.step(&name, inputs, scripts, &["netlist.v", "stat.json"])?;
         let modules = cell_counts(&done.read("stat.json")?)
             .map_err(|e| FlowError::new(format!("{}: {e}", done.path("stat.json").display())))?;
-        Ok(Netlist { done, modules })
+        let reached_ps = reached(&done.read(LOG)?);
+        Ok(Netlist { done, modules, reached_ps })
     }
 
     fn step(
@@ -239,6 +249,16 @@ impl Context<'_> {
         let step = Step { name, tool: &self.yosys.version(), inputs, scripts, outputs };
         step.perform(self.root, self.timeout, || self.yosys.command())
     }
+}
+
+/// The longest of the delays that ABC ends the mapping of each module with.
+fn reached(log: &str) -> Option<f64> {
+    // Each module has one line per `stime`: "ABC: WireLoad = ... Delay = 1575.32 ps ..."
+    let delay = |line: &str| {
+        let text = line.strip_prefix("ABC: WireLoad")?.split("Delay =").nth(1)?;
+        text.split_whitespace().next()?.parse::<f64>().ok()
+    };
+    log.lines().filter_map(delay).reduce(f64::max)
 }
 
 /// Cells of each module by type, of `stat -json`.
@@ -264,6 +284,13 @@ mod tests {
     #[test]
     fn versions_are_understood() {
         assert_eq!(["0.70", "0.23+1", "1.0", "x"].map(minor), [Some(70), Some(23), Some(u32::MAX), None]);
+    }
+
+    #[test]
+    fn the_delay_of_a_mapping_is_read() {
+        let log = "ABC: + stime -p\nABC: WireLoad = \"none\"  Gates =  9 ( 1.9 %)   Delay =  1575.32 ps  ( 10.2 %)\n";
+        assert_eq!(reached(log), Some(1575.32));
+        assert_eq!(reached("ABC: nothing"), None);
     }
 
     #[test]

@@ -8,13 +8,14 @@ use crate::show::{self, grouped, pairs, percent, table};
 use crate::source::ConfigsArgs;
 use crate::target::Target;
 use anyhow::{Context, Result};
+use attention::Config;
 use attention::config::platform;
 use flow::report::Attempt;
 use flow::{Flow, Job, Library, Places, Platform, Report};
 use hdl::verilog::{self, Header};
 use serde::Serialize;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Synthesise designs: area, module by module, and timing on a platform's cells
@@ -33,7 +34,8 @@ pub struct Args {
     /// Platform, or a platform file (`flashrtl list platforms`)
     #[arg(long, value_name = "NAME", default_value = "osu018")]
     platform: String,
-    /// Clock in MHz to synthesise for; the design's own if left out. The pipelining stays
+    /// Clock in MHz to synthesise for. If left out, the clock that the design is pipelined for, slowed down or sped up
+    /// by how much slower or faster the platform's logic is
     #[arg(long, value_name = "MHZ")]
     clock: Option<f64>,
     /// Look for the highest frequency too
@@ -83,57 +85,76 @@ struct Synthesis {
 
 /// Synthesises the designs and prints their figures.
 pub fn run(args: &Args) -> Result<()> {
-    let library = library(args)?;
     let configs = args.configs.load()?;
     let targets = configs.into_iter().map(|c| Ok(Target::new(c)?)).collect::<Result<Vec<_>>>()?;
-    let jobs = targets.iter().map(|target| job(args, target)).collect::<Result<Vec<_>>>()?;
+    let platform = find_platform(&args.platform)?;
+    let jobs = targets.iter().map(|t| job(args, &platform, t)).collect::<Result<Vec<_>>>()?;
+    let reports = synthesise(args, library(args, &platform)?, &jobs)?;
+    let all = reports.into_iter().zip(&targets).map(|(report, target)| Synthesis {
+        tool: crate::package::TOOL,
+        config_hash: target.config.hash(),
+        scope: args.scope.clone(),
+        report,
+    });
+    let all: Vec<Synthesis> = all.collect();
+    for (synthesis, job) in all.iter().zip(&jobs) {
+        let json = serde_json::to_string_pretty(synthesis)?;
+        write_file(&job.folder.join("report.json"), |mut file| Ok(writeln!(file, "{json}")?))?;
+        write_file(&job.folder.join("report.txt"), |mut file| {
+            Ok(write!(file, "{}", details(&synthesis.report))?)
+        })?;
+    }
+    if args.json { show::json(&all) } else { print(&all, &jobs) }
+}
+
+/// All designs side by side.
+fn synthesise(args: &Args, library: Library, jobs: &[Job]) -> Result<Vec<Report>> {
     let progress = Progress::spinner("synthesising");
     let say = |what: &str| progress.say(what);
     let processors = || std::thread::available_parallelism().map_or(1, |n| n.get());
     let parallel = args.jobs.unwrap_or_else(processors);
     let flow = Flow::new(library, parallel, Duration::from_secs(args.timeout), &say)?;
-    let reports = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         let runs: Vec<_> = jobs.iter().map(|job| scope.spawn(|| flow.run(job))).collect();
         let results = runs.into_iter().map(|run| run.join().expect("synthesis does not panic"));
-        results.collect::<Result<Vec<Report>, _>>()
-    })?;
-    drop(progress);
-    let mut all = vec![];
-    for ((report, target), job) in reports.into_iter().zip(&targets).zip(&jobs) {
-        let (config_hash, scope) = (target.config.hash(), args.scope.clone());
-        let synthesis = Synthesis { tool: crate::package::TOOL, config_hash, scope, report };
-        let text = serde_json::to_string_pretty(&synthesis)?;
-        write_file(&job.folder.join("report.json"), |mut file| Ok(writeln!(file, "{text}")?))?;
-        write_file(&job.folder.join("report.txt"), |mut file| {
-            Ok(write!(file, "{}", details(&synthesis.report))?)
-        })?;
-        all.push(synthesis);
-    }
-    if args.json {
-        return show::json(&all);
-    }
-    print(&flow, &all, &jobs)
+        Ok(results.collect::<Result<_, _>>()?)
+    })
 }
 
-fn library(args: &Args) -> Result<Library> {
-    let found = platform(&args.platform).map_err(anyhow::Error::msg).context("--platform")?;
-    let found = Platform::new(&found.name, &found.description, &found.sections)?;
+fn find_platform(name: &str) -> Result<Platform> {
+    let found = platform(name).map_err(anyhow::Error::msg).context("--platform")?;
+    Ok(Platform::new(&found.name, &found.description, &found.sections)?)
+}
+
+fn library(args: &Args, platform: &Platform) -> Result<Library> {
     let mut places = Places::from_environment();
     places.liberty.clone_from(&args.liberty);
     if let Some(orfs) = &args.orfs {
         places = Places { pdk: None, orfs: Some(orfs.clone()), ..places };
     }
-    Ok(Library::prepare(&found, &places, &args.output.join("cells"))?)
+    Ok(Library::prepare(platform, &places, &args.output.join("cells"))?)
 }
 
-fn job(args: &Args, target: &Target) -> Result<Job> {
-    let config = &target.config;
-    let mhz = args.clock.or(config.clock.mhz).with_context(|| {
+/// The clock to synthesise for, MHz.
+fn clock(args: &Args, platform: &Platform, config: &Config) -> Result<f64> {
+    let own = || {
+        let ratio = match find_platform(&config.clock.platform).map(|p| p.synthesis.relative_delay) {
+            Ok(Some(own)) => platform.synthesis.relative_delay.map_or(1.0, |delay| delay / own),
+            _ => 1.0,
+        };
+        Some((config.clock.mhz? / ratio).round())
+    };
+    args.clock.or_else(own).with_context(|| {
         format!(
             "{}: has no clock (clock.mhz = \"none\"); give one to synthesise for with --clock",
             config.name
         )
-    })?;
+    })
+}
+
+fn job(args: &Args, platform: &Platform, target: &Target) -> Result<Job> {
+    let config = &target.config;
+    let mhz = clock(args, platform, config)?;
     anyhow::ensure!(mhz > 0.0, "--clock {mhz}: must be above 0");
     let id = scope::module(target, &args.scope)?;
     let part = target.design.part(id);
@@ -145,8 +166,7 @@ fn job(args: &Args, target: &Target) -> Result<Job> {
     let header = Header::default();
     let files = verilog::write(&part, &header).into_iter().filter(|file| file.name.ends_with(".v"));
     let name = if id == target.design.top { config.name.clone() } else { format!("{}_{top}", config.name) };
-    let platform = Path::new(&args.platform).file_stem().unwrap_or_default().to_string_lossy();
-    let folder = args.output.join(format!("{name}_{platform}_{}", &config.hash()[..8]));
+    let folder = args.output.join(format!("{name}_{}_{}", platform.name, &config.hash()[..8]));
     Ok(Job {
         design: config.name.clone(),
         files: files.map(|file| (file.name, file.text)).collect(),
@@ -160,14 +180,7 @@ fn job(args: &Args, target: &Target) -> Result<Job> {
     })
 }
 
-fn print(flow: &Flow, all: &[Synthesis], jobs: &[Job]) -> Result<()> {
-    if !flow.yosys().is_modern() {
-        eprintln!(
-            "note: {} lacks datapath passes, so that areas and delays are a quarter larger; {}",
-            flow.yosys().version(),
-            flow::Yosys::INSTALL
-        );
-    }
+fn print(all: &[Synthesis], jobs: &[Job]) -> Result<()> {
     for (synthesis, job) in all.iter().zip(jobs) {
         show::text(details(&synthesis.report))?;
         show::text(format!("  folder     {}\n\n", job.folder.display()))?;
@@ -237,6 +250,9 @@ fn details(report: &Report) -> String {
     }
     rows.push(("recipe", format!("{recipe} for {target_ps} ps, of {}", attempts(report))));
     rows.push(("tools", report.tools.join(", ")));
+    if let Some(note) = &report.note {
+        rows.push(("note", note.clone()));
+    }
     format!(
         "{}: module {} on {} ({})\n{}\n{}",
         report.design,
