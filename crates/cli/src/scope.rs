@@ -3,6 +3,7 @@
 use crate::target::Target;
 use anyhow::{Result, bail};
 use hdl::{Design, ModuleId};
+use std::collections::BTreeSet;
 
 /// What the whole design is called.
 pub const WHOLE: &str = "engine";
@@ -21,8 +22,8 @@ pub fn module(target: &Target, scope: &str) -> Result<ModuleId> {
         return Ok(design.top);
     }
     let named: Vec<ModuleId> = match scope {
-        LANE => instances(design, design.top).filter(|(name, _)| *name == LANE).map(|(_, id)| id).collect(),
-        ELEMENT => modules(design).filter(|id| is_element(design, *id)).collect(),
+        LANE => instances(design, LANE),
+        ELEMENT => instances(design, ELEMENT),
         _ => match design.find(scope) {
             Some(id) => vec![id],
             None => modules(design).filter(|id| design.module(*id).name.starts_with(scope)).collect(),
@@ -43,13 +44,11 @@ fn modules(design: &Design) -> impl Iterator<Item = ModuleId> {
     (0..design.modules.len()).map(|i| ModuleId(i as u32))
 }
 
-fn instances(design: &Design, module: ModuleId) -> impl Iterator<Item = (&str, ModuleId)> {
-    design.module(module).instances.iter().map(|inst| (&*inst.name, inst.module))
-}
-
-/// Kernels call the kind that updates one element of the accumulator row so.
-fn is_element(design: &Design, id: ModuleId) -> bool {
-    design.module(id).name.split('_').any(|word| word == ELEMENT)
+/// The kinds that have instances of this name.
+fn instances(design: &Design, name: &str) -> Vec<ModuleId> {
+    let all = design.modules.iter().flat_map(|module| &module.instances);
+    let kinds: BTreeSet<ModuleId> = all.filter(|inst| &*inst.name == name).map(|inst| inst.module).collect();
+    kinds.into_iter().collect()
 }
 
 fn names(design: &Design, ids: impl Iterator<Item = ModuleId>) -> String {

@@ -130,7 +130,10 @@ fn old_yosys_stands_in() {
     let folder = tempfile::tempdir().unwrap();
     let args = ["expmul_bf16", "--clock", "100", "--quick", "--keep-hierarchy", "--json"];
     let report = report(synth(folder.path(), &args).env("FLASHRTL_YOSYS", "yosys").succeeds());
-    assert!(report["met"] == true && report["tools"][0].as_str().unwrap().starts_with("Yosys 0."), "{report}");
+    assert!(
+        report["met"] == true && report["tools"][0].as_str().unwrap().starts_with("Yosys 0."),
+        "{report}"
+    );
     assert_eq!(report["flattened"], false);
     assert_eq!(report["note"].is_string(), report["tools"][0].as_str().unwrap().contains(" 0.23"));
 }
@@ -140,16 +143,25 @@ fn missing_tools_are_named_with_how_to_install_them() {
     let folder = tempfile::tempdir().unwrap();
     let cells = folder.path().join("cells.lib");
     let cell = |name: &str| format!("cell ({name}) {{ area : 1; }}\n");
-    let text = format!("library (l) {{ capacitive_load_unit (1, pf);\n{}{}}}", cell("BUFX2"), cell("NAND2X1"));
+    let text =
+        format!("library (l) {{ capacitive_load_unit (1, pf);\n{}{}}}", cell("BUFX2"), cell("NAND2X1"));
     fs::write(&cells, text).unwrap();
     let nowhere = folder.path().join("nowhere");
     let none = |args: &[&str]| {
-        let call = synth(folder.path(), &[&["expmul_bf16", "--liberty", cells.to_str().unwrap()], args].concat());
+        let call =
+            synth(folder.path(), &[&["expmul_bf16", "--liberty", cells.to_str().unwrap()], args].concat());
         let nowhere = nowhere.to_str().unwrap();
-        call.env("PATH", nowhere).env("HOME", nowhere).env("XDG_DATA_HOME", nowhere).env("FLASHRTL_PYTHON", "")
+        call.env("PATH", nowhere)
+            .env("HOME", nowhere)
+            .env("XDG_DATA_HOME", nowhere)
+            .env("FLASHRTL_PYTHON", "")
     };
     let said = none(&[]).env("FLASHRTL_YOSYS", "").fails();
-    assert!(said.err.contains("Yosys is not installed") && said.err.contains("scripts/install.sh"), "{}", said.err);
+    assert!(
+        said.err.contains("Yosys is not installed") && said.err.contains("scripts/install.sh"),
+        "{}",
+        said.err
+    );
     let fake = folder.path().join("yosys");
     fs::write(&fake, "#!/bin/sh\necho Yosys 0.9 '(git)'\n").unwrap();
     fs::set_permissions(&fake, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
@@ -176,7 +188,10 @@ fn broken_liberty_files_are_named() {
     let said = fails(&whole[..whole.len() / 2]);
     assert!(said.contains("cells.lib: is not a usable Liberty file: a group is not closed"), "{said}");
     let said = fails(&whole.replace("cell (BUFX2)", "cell (BUFFER)"));
-    assert!(said.contains("synthesis.driving_cell = \"BUFX2\" is no usable cell") && said.contains("cells.lib"), "{said}");
+    assert!(
+        said.contains("synthesis.driving_cell = \"BUFX2\" is no usable cell") && said.contains("cells.lib"),
+        "{said}"
+    );
     // No flip-flop can be mapped: what OpenSTA says about the netlist is shown, with the log.
     let said = fails(&whole.replace("  ff (", "  nothing ("));
     assert!(said.contains("failed at step") && said.contains("log: "), "{said}");
