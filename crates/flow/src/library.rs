@@ -4,7 +4,7 @@
 use crate::error::FlowError;
 use crate::liberty_text::{Statement, statements};
 use crate::platform::{Places, Platform};
-use crate::step::{Input, digest};
+use crate::step::{Input, digest, write};
 use flate2::read::MultiGzDecoder;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -61,9 +61,7 @@ impl Library {
         fs::create_dir_all(folder).map_err(FlowError::io(folder))?;
         let path = folder.join(format!("{}-{}.lib", platform.name, &digest[..16]));
         if !path.exists() {
-            let part = tempfile::NamedTempFile::new_in(folder).map_err(FlowError::io(folder))?;
-            fs::write(part.path(), &merged.text).map_err(FlowError::io(part.path()))?;
-            part.persist(&path).map_err(|e| FlowError::io(&path)(e.error))?;
+            write(&path, &merged.text)?;
         }
         let sources =
             paths.into_iter().zip(texts).map(|(path, (_, sha256))| Source { path, sha256 }).collect();

@@ -169,6 +169,15 @@ impl Step<'_> {
     }
 }
 
+/// Writes a file, all of it or nothing.
+pub(crate) fn write(path: &Path, text: &str) -> Result<(), FlowError> {
+    let folder = path.parent().expect("a file is in a folder");
+    let part = tempfile::NamedTempFile::new_in(folder).map_err(FlowError::io(folder))?;
+    fs::write(part.path(), text).map_err(FlowError::io(part.path()))?;
+    part.persist(path).map_err(|e| FlowError::io(path)(e.error))?;
+    Ok(())
+}
+
 /// SHA-256 in hexadecimal.
 pub(crate) fn digest(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()

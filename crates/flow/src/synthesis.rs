@@ -11,11 +11,11 @@ use crate::opensta::OpenSta;
 use crate::process::Slots;
 use crate::recipe::{BALANCED, COMPACT, FAST, Recipe};
 use crate::report::{Attempt, Report, breakdown};
-use crate::step::Done;
+use crate::step::{Done, write};
 use crate::yosys::{Context, Hierarchy, Netlist, Yosys};
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// First target, as a part of the period: the rest is for flip-flops.
@@ -100,14 +100,6 @@ impl<'a> Flow<'a> {
     }
 }
 
-/// Writes a file, unless it has these contents already.
-fn write(path: &Path, text: &str) -> Result<(), FlowError> {
-    if fs::read_to_string(path).is_ok_and(|old| old == text) {
-        return Ok(());
-    }
-    fs::write(path, text).map_err(FlowError::io(path))
-}
-
 /// A netlist and its figures.
 struct Candidate {
     netlist: Netlist,
@@ -138,7 +130,7 @@ impl Search<'_> {
         let library = &self.flow.library;
         let breakdown = breakdown(&parts.modules, &self.job.top, library);
         let netlist = self.job.folder.join("netlist.v");
-        fs::copy(chosen.netlist.done.path("netlist.v"), &netlist).map_err(FlowError::io(&netlist))?;
+        write(&netlist, &chosen.netlist.done.read("netlist.v")?)?;
         Ok(Report {
             design: self.job.design.clone(),
             top: self.job.top.clone(),

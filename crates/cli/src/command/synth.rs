@@ -78,6 +78,7 @@ const SHOWN: usize = 12;
 struct Synthesis {
     tool: &'static str,
     config_hash: String,
+    config: toml::Table,
     scope: String,
     #[serde(flatten)]
     report: Report,
@@ -93,6 +94,7 @@ pub fn run(args: &Args) -> Result<()> {
     let all = reports.into_iter().zip(&targets).map(|(report, target)| Synthesis {
         tool: crate::package::TOOL,
         config_hash: target.config.hash(),
+        config: target.config.canonical(),
         scope: args.scope.clone(),
         report,
     });

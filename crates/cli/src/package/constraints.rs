@@ -83,3 +83,30 @@ fn fraction(part: f64) -> String {
     let short = text.trim_end_matches('0');
     if short.ends_with('.') { format!("{short}0") } else { short.into() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::load_embedded;
+    use crate::target::Target;
+
+    #[test]
+    fn a_part_of_a_design_is_constrained_as_it_was_planned() {
+        let target = Target::new(load_embedded("fa2_bf16_d64").unwrap()).unwrap();
+        let lane = target.design.top().instances.iter().find(|i| &*i.name == "lane").unwrap().module;
+        let part = target.design.part(lane);
+        let late = part.top().inputs().map(|(_, p)| p.arrival_ps).max().unwrap();
+        assert!(late > 0);
+        let text = sdc(&part, Some(500.0), Boundary::Within(2000.0), &Header::default());
+        let planned = format!("set_input_delay [expr {} * $period]", fraction(f64::from(late) / 2000.0));
+        assert!(text.contains(&planned) && text.contains("set_output_delay [expr 0.2 * $period]"), "{text}");
+        let text = sdc(&target.design, Some(500.0), Boundary::Outside, &Header::default());
+        assert!(text.contains("set period 2.0000 ;# ns, 500 MHz"), "{text}");
+        assert_eq!(text.matches("set_input_delay [expr 0.2 * $period]").count(), 1);
+    }
+
+    #[test]
+    fn parts_of_the_period_are_short() {
+        assert_eq!([0.0, 0.2, 0.0625, 1.0].map(fraction), ["0.0", "0.2", "0.062", "1.0"]);
+    }
+}
