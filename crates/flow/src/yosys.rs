@@ -81,7 +81,8 @@ impl Yosys {
 
     /// What the reader of its results should know.
     pub fn note(&self) -> Option<String> {
-        let text = "it lacks passes for datapaths, so that areas and delays are about a quarter larger";
+        let text =
+            "without its passes for datapaths, multipliers and sums are about a quarter larger and slower";
         (!self.is_modern()).then(|| format!("{}: {text}; {}", self.version(), Yosys::INSTALL))
     }
 

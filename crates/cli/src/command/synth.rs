@@ -278,7 +278,7 @@ fn attempts(report: &Report) -> String {
 fn modules(report: &Report) -> String {
     let row = |m: &flow::report::ModuleArea| {
         let share = percent(m.total_um2 / report.breakdown_um2);
-        vec![m.module.clone(), grouped(m.copies), format!("{:.1}", m.each.um2), rounded(m.total_um2), share]
+        vec![m.module.clone(), grouped(m.copies), rounded(m.each.um2), rounded(m.total_um2), share]
     };
     let mut rows: Vec<Vec<String>> = report.breakdown.iter().take(SHOWN).map(row).collect();
     if let Some(rest) = report.breakdown.get(SHOWN..).filter(|rest| !rest.is_empty()) {
@@ -298,6 +298,7 @@ fn modules(report: &Report) -> String {
     table(&columns, rows).lines().map(|line| format!("  {line}\n")).collect()
 }
 
+/// A whole number, or one with a digit after the point where that is a thousandth and more.
 fn rounded(number: f64) -> String {
-    grouped(number.round() as u64)
+    if number < 1000.0 { format!("{number:.1}") } else { grouped(number.round() as u64) }
 }
