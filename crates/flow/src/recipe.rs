@@ -21,19 +21,26 @@ pub const COMPACT: Recipe = Recipe {
     mapping: "strash; ifraig; scorr; dch -f; amap -m -F 20 -A 20; topo",
 };
 
-/// A few percent larger and about a fifth faster.
+/// A few percent larger, and up to a fifth faster.
 pub const BALANCED: Recipe = Recipe {
     name: "balanced",
-    summary: "delay with much area recovery",
+    summary: "area, on structures that keep the depth",
     mapping: "strash; ifraig; scorr; &get -n; &st; &dch -f; &nf -R 1000 -F 20 -p; &put",
 };
 
-/// For what the others do not meet.
+/// Where `balanced` gives up too much delay for area: half a percent larger.
+pub const BRISK: Recipe = Recipe {
+    name: "brisk",
+    summary: "delay with area recovery",
+    mapping: "strash; ifraig; scorr; &get -n; &st; &dch -f; &nf -R 40 -F 20 -p; &put",
+};
+
+/// For what the others do not meet: a third faster, and 15 percent larger.
 pub const FAST: Recipe =
-    Recipe { name: "fast", summary: "delay", mapping: "strash; &get -n; &st; &dch; &nf -R 10 -F 10; &put" };
+    Recipe { name: "fast", summary: "delay whatever the area", mapping: "strash; dch; map -B 0.9; topo" };
 
 /// All of them, from the smallest netlists to the fastest.
-pub static RECIPES: [Recipe; 3] = [COMPACT, BALANCED, FAST];
+pub static RECIPES: [Recipe; 4] = [COMPACT, BALANCED, BRISK, FAST];
 
 impl Recipe {
     /// The recipe of a name that a report gives.

@@ -9,7 +9,7 @@ use crate::error::FlowError;
 use crate::library::Library;
 use crate::opensta::OpenSta;
 use crate::process::Slots;
-use crate::recipe::{BALANCED, COMPACT, FAST, Recipe};
+use crate::recipe::{BALANCED, BRISK, COMPACT, FAST, RECIPES, Recipe};
 use crate::report::{Attempt, Report, breakdown};
 use crate::step::{Done, write};
 use crate::yosys::{Context, Hierarchy, Netlist, Yosys};
@@ -101,6 +101,7 @@ impl<'a> Flow<'a> {
 }
 
 /// A netlist and its figures.
+#[derive(Clone)]
 struct Candidate {
     netlist: Netlist,
     attempt: Attempt,
@@ -163,29 +164,24 @@ impl Search<'_> {
         self.context.front(&self.job.files, &self.job.top, hierarchy)
     }
 
-    /// The netlists of the recipes that go for area, side by side; of the fast one if they miss the clock.
+    /// The netlists of the two recipes that go for area, side by side, or for a quick result one after the other; and
+    /// of the faster ones while the clock is missed.
     fn recipes(&self, front: &Done, hierarchy: Hierarchy) -> Result<Vec<Candidate>, FlowError> {
-        if self.job.quick {
-            let mut all = vec![];
-            for recipe in [&COMPACT, &BALANCED, &FAST] {
+        let mut all = if self.job.quick {
+            vec![]
+        } else {
+            let both = std::thread::scope(|scope| {
+                let runs =
+                    [&COMPACT, &BALANCED].map(|recipe| scope.spawn(|| self.adapt(front, hierarchy, recipe)));
+                runs.map(|run| run.join().expect("a search does not panic"))
+            });
+            both.into_iter().collect::<Result<Vec<_>, _>>()?.concat()
+        };
+        for recipe in &RECIPES {
+            let done = all.iter().any(|c: &Candidate| c.attempt.recipe == recipe.name);
+            if !done && !choose(&all).is_some_and(Candidate::met) {
                 all.extend(self.adapt(front, hierarchy, recipe)?);
-                if choose(&all).is_some_and(Candidate::met) {
-                    break;
-                }
             }
-            return Ok(all);
-        }
-        let mut all = std::thread::scope(|scope| {
-            let runs =
-                [&COMPACT, &BALANCED].map(|recipe| scope.spawn(|| self.adapt(front, hierarchy, recipe)));
-            let results = runs.map(|run| run.join().expect("a search does not panic"));
-            results.into_iter().collect::<Result<Vec<_>, _>>()
-        })?
-        .into_iter()
-        .flatten()
-        .collect::<Vec<_>>();
-        if !choose(&all).is_some_and(Candidate::met) {
-            all.extend(self.adapt(front, hierarchy, &FAST)?);
         }
         Ok(all)
     }
@@ -222,7 +218,7 @@ impl Search<'_> {
         hierarchy: Hierarchy,
         candidates: &mut Vec<Candidate>,
     ) -> Result<Attempt, FlowError> {
-        for recipe in [&BALANCED, &FAST] {
+        for recipe in [&BRISK, &FAST] {
             candidates.push(self.attempt(front, hierarchy, recipe, 1)?);
         }
         let shortest = |all: &[Candidate]| {
