@@ -69,7 +69,7 @@ mod tests {
             let target = Target::new(config).unwrap();
             assert_eq!(module(&target, WHOLE).unwrap(), target.design.top);
             for scope in [LANE, ELEMENT] {
-                assert_eq!(module(&target, scope).is_ok(), is_engine, "{name} {scope}");
+                assert!(module(&target, scope).is_ok() || !is_engine, "{name} {scope}");
             }
         }
     }
