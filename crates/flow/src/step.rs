@@ -103,11 +103,12 @@ impl Step<'_> {
         let stamp = Stamp { tool: self.tool.into(), seconds: start.elapsed().as_secs_f64() };
         let text = serde_json::to_string(&stamp).expect("a stamp is plain data");
         fs::write(part.path().join(STAMP), text).map_err(FlowError::io(part.path()))?;
-        let part = part.keep();
-        if folder.exists() {
-            fs::remove_dir_all(&folder).map_err(FlowError::io(&folder))?; // incomplete, or somebody was faster
-        }
-        fs::rename(&part, &folder).map_err(FlowError::io(&folder))?;
+        if self.earlier(&folder).is_none() {
+            if folder.exists() {
+                fs::remove_dir_all(&folder).map_err(FlowError::io(&folder))?; // results are missing in it
+            }
+            fs::rename(part.keep(), &folder).map_err(FlowError::io(&folder))?;
+        } // else somebody was faster, and may be reading it
         Ok(Done { folder, key, cached: false, seconds: stamp.seconds })
     }
 
