@@ -1,16 +1,33 @@
 #!/bin/sh
-# Installs the external tools that prove the Verilog right: Icarus, Verilator 5 or newer, Yosys. Nothing else needs them.
-# Debian 12, Ubuntu 24.04 or newer; as root, or with sudo.
+# Installs the external tools: Icarus, Verilator 5 or newer and Yosys, which prove the Verilog right; OpenSTA, the cells
+# of osu018 and the Python package pyosys (a modern Yosys), which say how large and how fast it is. Nothing else needs
+# them. Debian 12, Ubuntu 24.04 or newer; as root, or with sudo.
 set -eu
+
+PYOSYS=0.70
+VENV="${XDG_DATA_HOME:-$HOME/.local/share}/flashrtl/venv" # flashrtl looks for it there
 
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
 }
 
 missing=""
-for program in iverilog verilator yosys make g++; do
+for program in iverilog verilator yosys make g++ python3; do
     command -v "$program" >/dev/null 2>&1 || missing="$missing $program"
 done
+command -v sta >/dev/null 2>&1 || missing="$missing opensta"
+[ -e /usr/share/qflow/tech/osu018/osu018_stdcells.lib ] || missing="$missing qflow-tech-osu018"
+
+# The system's Python takes no packages (PEP 668): pyosys gets a virtual environment, unless python3 has it already.
+has_pyosys() {
+    "$1" -c "import importlib.metadata as m; assert int(m.version('pyosys').split('.')[1]) >= 60" >/dev/null 2>&1
+}
+pyosys=yes
+has_pyosys python3 || has_pyosys "$VENV/bin/python3" || pyosys=no
+if [ "$pyosys" = no ] && ! python3 -c "import ensurepip" >/dev/null 2>&1; then
+    missing="$missing python3-venv"
+fi
+
 if [ -n "$missing" ]; then
     if ! command -v apt-get >/dev/null 2>&1; then
         echo "missing:$missing; install them with this system's package manager (Verilator 5 or newer)" >&2
@@ -21,12 +38,20 @@ if [ -n "$missing" ]; then
     # shellcheck disable=SC2086
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing
 fi
+if [ "$pyosys" = no ]; then
+    echo "installing: pyosys $PYOSYS in $VENV"
+    python3 -m venv "$VENV"
+    "$VENV/bin/python3" -m pip install -q "pyosys==$PYOSYS"
+fi
 
 major=$(verilator --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
 if [ "$major" -lt 5 ]; then
     echo "$(verilator --version) is too old: version 5 or newer is needed; Debian 12 and Ubuntu 24.04 have it" >&2
     exit 1
 fi
+if has_pyosys python3; then python=python3; else python="$VENV/bin/python3"; fi
 echo "iverilog  $(iverilog -V 2>/dev/null | head -n 1)"
 echo "verilator $(verilator --version)"
 echo "yosys     $(yosys -V)"
+echo "pyosys    $("$python" -c "import importlib.metadata as m; print(m.version('pyosys'))")"
+echo "sta       $(sta -version)"

@@ -8,6 +8,7 @@ mod generate;
 mod list;
 mod run;
 mod simulate;
+mod synth;
 mod verify;
 
 use anyhow::Result;
@@ -20,6 +21,7 @@ pub enum Command {
     Generate(generate::Args),
     Simulate(simulate::Args),
     Verify(verify::Args),
+    Synth(synth::Args),
     Run(run::Args),
     Accuracy(accuracy::Args),
     Bench(bench::Args),
@@ -35,6 +37,7 @@ impl Command {
             Command::Generate(args) => generate::run(args),
             Command::Simulate(args) => simulate::run(args),
             Command::Verify(args) => verify::run(args),
+            Command::Synth(args) => synth::run(args),
             Command::Run(args) => run::run(args),
             Command::Accuracy(args) => accuracy::run(args),
             Command::Bench(args) => bench::run(args),

@@ -11,6 +11,7 @@
 //! | [`engines`] | the ways of running a design |
 //! | [`simulation`] | a workload through one of them |
 //! | [`study`] | the accuracy of several designs on the same rows; [`plot`]: an SVG of it |
+//! | [`scope`] | the part of a design that is synthesised |
 //! | [`facts`] | the figures that follow from a configuration |
 //! | [`package`] | everything `generate` writes; [`output`]: how it gets to disk in one piece |
 //! | [`show`], [`progress`] | standard output and standard error |
@@ -23,6 +24,7 @@ mod package;
 mod packing;
 mod plot;
 mod progress;
+mod scope;
 mod show;
 mod simulation;
 mod source;

@@ -21,12 +21,13 @@ fn in_progress() -> MutexGuard<'static, Vec<TempDir>> {
     IN_PROGRESS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Makes an interrupt remove what is half-written before it ends the program.
+/// Makes an interrupt remove what is half-written, and end the tools that run, before it ends the program.
 pub fn clean_up_on_interrupt() {
     // Without a handler an interrupt leaves the folder under its temporary name, which does no harm.
     let _ = ctrlc::set_handler(|| {
         let mut folders = in_progress();
         folders.clear();
+        flow::interrupt();
         std::process::exit(130); // with the lock held: nobody writes any more
     });
 }

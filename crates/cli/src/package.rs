@@ -1,6 +1,6 @@
 //! Everything `generate` writes: RTL, testbench with vectors, constraints, manifest.
 
-mod constraints;
+pub mod constraints;
 mod manifest;
 mod ports;
 
@@ -9,12 +9,13 @@ use crate::output::{MANIFEST, Staging};
 use crate::stimuli;
 use crate::target::Target;
 use anyhow::{Context, Result};
+use constraints::Boundary;
 use hdl::verilog::{self, Header};
 use sha2::{Digest, Sha256};
 use std::path::Path;
 
 /// Name and version of the tool, as generated files give it.
-const TOOL: &str = concat!("flashrtl ", env!("CARGO_PKG_VERSION"));
+pub const TOOL: &str = concat!("flashrtl ", env!("CARGO_PKG_VERSION"));
 
 const MAKEFILE: &str = include_str!("package/testbench.mk");
 
@@ -47,7 +48,7 @@ impl Package {
         let mut files: Vec<(String, String)> = rtl.into_iter().map(in_folder("rtl")).collect();
         files.extend(bench.into_iter().map(in_folder("tb")));
         files.push(("tb/Makefile".into(), MAKEFILE.replace("@top@", &top)));
-        let constraints = constraints::sdc(target, &header);
+        let constraints = constraints::sdc(design, target.config.clock.mhz, Boundary::Outside, &header);
         files.push((format!("{}.sdc", target.config.name), constraints));
         let manifest = manifest::json(target, command, &Facts::new(target), &recorded, &files);
         files.push((MANIFEST.into(), manifest));

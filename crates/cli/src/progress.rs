@@ -42,6 +42,11 @@ impl Progress {
         Progress { bar, _alive: alive }
     }
 
+    /// What is being done now.
+    pub fn say(&self, message: impl Into<String>) {
+        self.bar.set_message(message.into());
+    }
+
     /// Some steps are done.
     pub fn advance(&self, steps: u64) {
         self.bar.inc(steps);

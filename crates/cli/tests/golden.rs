@@ -4,5 +4,10 @@
 
 #[test]
 fn what_the_program_prints() {
-    trycmd::TestCases::new().env("CLICOLOR", "0").env("COLUMNS", "100").case("tests/cmd/*.trycmd");
+    trycmd::TestCases::new()
+        .env("CLICOLOR", "0")
+        .env("COLUMNS", "100")
+        .env("FLASHRTL_PDK", "")
+        .env("FLASHRTL_ORFS", "")
+        .case("tests/cmd/*.trycmd");
 }

@@ -57,6 +57,11 @@ impl Design {
         self.modules.iter().position(|m| &*m.name == name).map(|i| ModuleId(i as u32))
     }
 
+    /// The design that has one of the kinds as its top.
+    pub fn part(&self, top: ModuleId) -> Design {
+        Design::prune(&self.modules, top, self.reset)
+    }
+
     /// Copies of each kind in the flattened design, in module order.
     pub fn copies(&self) -> Vec<u64> {
         let mut copies = vec![0; self.modules.len()];

@@ -18,8 +18,8 @@ pub struct Platform {
     pub name: String,
     /// Library and corner.
     pub description: String,
-    /// Delay models by version.
-    #[serde(rename = "delay_model")]
+    /// Delay models by version; a platform may be for synthesis only and have none.
+    #[serde(rename = "delay_model", default)]
     models: BTreeMap<String, DelayModel>,
     /// The other sections, for the readers they belong to.
     #[serde(flatten)]
@@ -30,12 +30,24 @@ impl Platform {
     /// A version of the delay model.
     ///
     /// # Errors
-    /// Lists the versions there are.
+    /// Lists the versions there are, or says that there is none.
     pub fn delay_model(&self, version: u32) -> Result<Arc<DelayModel>, String> {
+        if self.models.is_empty() {
+            return Err(format!(
+                "platform \"{}\" has no delay model, so that nothing can be pipelined for it; pipeline for another \
+                 platform (`flashrtl list platforms`), or fit a model with scripts/fit_delay_model.py",
+                self.name
+            ));
+        }
         self.models.get(&version.to_string()).cloned().map(Arc::new).ok_or_else(|| {
-            let there: Vec<&str> = self.models.keys().map(String::as_str).collect();
+            let there: Vec<&str> = self.versions().collect();
             format!("platform \"{}\" has no such version; it has {}", self.name, there.join(", "))
         })
+    }
+
+    /// Versions of the delay model, in order.
+    pub fn versions(&self) -> impl Iterator<Item = &str> {
+        self.models.keys().map(String::as_str)
     }
 
     fn parse(text: &str) -> Result<Platform, String> {

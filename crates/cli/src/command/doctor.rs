@@ -2,12 +2,14 @@
 
 use crate::show;
 use anyhow::{Result, bail};
+use flow::registry::{BACKENDS, Backend};
 use serde::Serialize;
 use sim::Tool;
 
 /// Show which external tools are there, and what each is for
 ///
-/// None of them is needed for `flashrtl run`: they prove that the Verilog behaves like the simulation.
+/// None of them is needed for `flashrtl run`: they prove that the Verilog behaves like the simulation, and say how
+/// large and how fast it is.
 #[derive(clap::Args)]
 #[command(after_help = "Example: flashrtl doctor --strict")]
 pub struct Args {
@@ -44,7 +46,17 @@ pub fn run(args: &Args) -> Result<()> {
         problem: tool.unavailable(),
         install: format!("apt-get install {}", tool.package),
     };
-    let reports: Vec<Report> = TOOLS.iter().map(report).collect();
+    let backend = |backend: &Backend| {
+        let found = (backend.find)();
+        Report {
+            tool: backend.name,
+            purpose: backend.purpose,
+            problem: found.as_ref().err().map(|problem| problem.to_string()),
+            version: found.ok(),
+            install: backend.install.into(),
+        }
+    };
+    let reports: Vec<Report> = TOOLS.iter().map(report).chain(BACKENDS.iter().map(backend)).collect();
     if args.json {
         show::json(&reports)?;
     } else {

@@ -128,10 +128,12 @@ fn formats() -> Result<List> {
 fn platforms() -> Result<List> {
     let row = |name: &'static str| {
         let platform = platform(name).map_err(anyhow::Error::msg)?;
-        Ok(vec![name.to_string(), platform.description])
+        let models: Vec<&str> = platform.versions().collect();
+        let models = if models.is_empty() { "none".into() } else { models.join(", ") };
+        Ok(vec![name.to_string(), models, platform.description])
     };
     let rows = platform_names().into_iter().map(row).collect::<Result<_>>()?;
-    Ok(List { title: "platforms", columns: &["name", "description"], rows })
+    Ok(List { title: "platforms", columns: &["name", "delay models", "description"], rows })
 }
 
 fn groups() -> Result<List> {

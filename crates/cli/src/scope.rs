@@ -1,0 +1,87 @@
+//! The part of a design that is synthesised.
+
+use crate::target::Target;
+use anyhow::{Result, bail};
+use hdl::{Design, ModuleId};
+use std::collections::BTreeSet;
+
+/// What the whole design is called.
+pub const WHOLE: &str = "engine";
+/// A query lane.
+const LANE: &str = "lane";
+/// What a lane has one of per element of the accumulator row.
+const ELEMENT: &str = "element";
+
+/// The module that a scope names: the whole design, a lane, an element of a lane, or any module by its name or the
+/// beginning of its name.
+///
+/// Errors list the modules.
+pub fn module(target: &Target, scope: &str) -> Result<ModuleId> {
+    let design = &target.design;
+    if scope == WHOLE {
+        return Ok(design.top);
+    }
+    let named: Vec<ModuleId> = match scope {
+        LANE => instances(design, LANE),
+        ELEMENT => instances(design, ELEMENT),
+        _ => match design.find(scope) {
+            Some(id) => vec![id],
+            None => modules(design).filter(|id| design.module(*id).name.starts_with(scope)).collect(),
+        },
+    };
+    match named[..] {
+        [id] => Ok(id),
+        [] => bail!(
+            "--scope {scope}: {} has no such module; it has {}",
+            target.config.name,
+            names(design, modules(design))
+        ),
+        _ => bail!("--scope {scope}: several modules begin so: {}", names(design, named.into_iter())),
+    }
+}
+
+fn modules(design: &Design) -> impl Iterator<Item = ModuleId> {
+    (0..design.modules.len()).map(|i| ModuleId(i as u32))
+}
+
+/// The kinds that have instances of this name.
+fn instances(design: &Design, name: &str) -> Vec<ModuleId> {
+    let all = design.modules.iter().flat_map(|module| &module.instances);
+    let kinds: BTreeSet<ModuleId> = all.filter(|inst| &*inst.name == name).map(|inst| inst.module).collect();
+    kinds.into_iter().collect()
+}
+
+fn names(design: &Design, ids: impl Iterator<Item = ModuleId>) -> String {
+    ids.map(|id| design.module(id).name.to_string()).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::{embedded_names, load_embedded};
+    use attention::config::DesignConfig;
+
+    #[test]
+    fn every_engine_has_one_lane_and_one_element() {
+        for name in embedded_names() {
+            let config = load_embedded(name).unwrap();
+            let is_engine = matches!(config.design, DesignConfig::Engine(_));
+            let target = Target::new(config).unwrap();
+            assert_eq!(module(&target, WHOLE).unwrap(), target.design.top);
+            for scope in [LANE, ELEMENT] {
+                assert!(module(&target, scope).is_ok() || !is_engine, "{name} {scope}");
+            }
+        }
+    }
+
+    #[test]
+    fn modules_are_found_by_the_beginning_of_their_names() {
+        let target = Target::new(load_embedded("tour").unwrap()).unwrap();
+        let dot = module(&target, "fused_dot").unwrap();
+        assert!(target.design.module(dot).name.starts_with("fused_dot_"));
+        let error = module(&target, "fp_").unwrap_err().to_string();
+        assert!(error.contains("several modules begin so") && error.contains("fp_mul"), "{error}");
+        let error = module(&target, "nothing").unwrap_err().to_string();
+        assert!(error.contains("tour has no such module") && error.contains("fused_dot_"), "{error}");
+    }
+}

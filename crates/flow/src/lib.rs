@@ -1,0 +1,40 @@
+//! Back-ends that take RTL and bring back area and timing: platforms as data, tools found and run, results kept.
+//!
+//! ```text
+//!  RTL + SDC ──► Yosys ── front end, mapping by several recipes ──► netlists ──► OpenSTA ──► timing
+//!                  ▲                                                                 │
+//!  platform ──► Liberty: unpacked, merged, unusable cells out                        ▼
+//!                                                       the smallest netlist that meets the clock
+//! ```
+//!
+//! | module | |
+//! |---|---|
+//! | [`platform`] | what synthesis needs to know about a platform, and where its Liberty files are |
+//! | [`library`] | those files as the tools read them, and the areas of the cells |
+//! | [`registry`] | the external tools |
+//! | [`yosys`], [`opensta`] | the back-ends |
+//! | [`recipe`] | the ways of mapping logic to cells |
+//! | [`synthesis`] | a design through the back-ends: recipes, retries, highest frequency, hierarchy |
+//! | [`report`] | what comes back |
+
+mod error;
+mod liberty_text;
+pub mod library;
+pub mod opensta;
+pub mod platform;
+mod process;
+pub mod recipe;
+pub mod registry;
+pub mod report;
+mod step;
+pub mod synthesis;
+pub mod yosys;
+
+pub use error::FlowError;
+pub use library::Library;
+pub use opensta::OpenSta;
+pub use platform::{Places, Platform};
+pub use process::interrupt;
+pub use report::Report;
+pub use synthesis::{Flow, Job};
+pub use yosys::Yosys;

@@ -1,0 +1,243 @@
+//! The OpenSTA back-end: static timing of a netlist, without wires.
+//!
+//! Debian's OpenSTA is of 2019; the script below uses nothing that it lacks, and newer ones read it too.
+
+use crate::error::FlowError;
+use crate::process::LOG;
+use crate::step::{Done, Input, Step, digest};
+use crate::yosys::{Context, Netlist};
+use serde::Serialize;
+use std::process::Command;
+
+/// The program.
+const PROGRAM: &str = "sta";
+
+/// An OpenSTA that was found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OpenSta {
+    version: String,
+}
+
+impl OpenSta {
+    /// How to install it.
+    pub const INSTALL: &str = "apt-get install opensta";
+
+    /// Looks for `sta`.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn find() -> Result<OpenSta, FlowError> {
+        let output = Command::new(PROGRAM).arg("-version").output().ok();
+        let said = output.map(|o| String::from_utf8_lossy(&o.stdout).into_owned()).unwrap_or_default();
+        let version = said.split_whitespace().next().ok_or_else(|| {
+            FlowError::new(format!("OpenSTA (`{PROGRAM}`) is not installed; {}", OpenSta::INSTALL))
+        })?;
+        Ok(OpenSta { version: version.into() })
+    }
+
+    /// Its name and version.
+    pub fn version(&self) -> String {
+        format!("OpenSTA {}", self.version)
+    }
+}
+
+/// The longest path of each kind that the netlist has.
+#[derive(Clone, PartialEq, Debug, Default, Serialize)]
+pub struct Timing {
+    /// Slack of the worst path, ps.
+    pub slack_ps: f64,
+    /// The shortest period that every path allows, ps; delays outside the design shrink with it.
+    pub min_period_ps: f64,
+    /// The worst path of each kind, none where there are no such paths.
+    pub paths: Vec<Path>,
+}
+
+/// A path.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Path {
+    /// Where it begins and ends.
+    pub kind: PathKind,
+    /// Its first pin or port.
+    pub from: String,
+    /// Its last pin or port.
+    pub to: String,
+    /// Delay within the design, with the setup time of the flip-flop at its end, ps.
+    pub delay_ps: f64,
+    /// Slack, ps.
+    pub slack_ps: f64,
+    /// The shortest period that it allows, ps.
+    pub min_period_ps: f64,
+}
+
+/// Where a path begins and ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PathKind {
+    /// Between flip-flops.
+    RegisterToRegister,
+    /// From an input to a flip-flop.
+    InputToRegister,
+    /// From a flip-flop to an output.
+    RegisterToOutput,
+    /// From an input to an output.
+    InputToOutput,
+}
+
+const KINDS: [(PathKind, &str, &str); 4] = [
+    (PathKind::RegisterToRegister, "[all_registers -clock_pins]", "[all_registers -data_pins]"),
+    (PathKind::InputToRegister, "[all_inputs]", "[all_registers -data_pins]"),
+    (PathKind::RegisterToOutput, "[all_registers -clock_pins]", "[all_outputs]"),
+    (PathKind::InputToOutput, "[all_inputs]", "[all_outputs]"),
+];
+
+impl Timing {
+    /// The worst path between flip-flops.
+    pub fn register_to_register(&self) -> Option<&Path> {
+        self.paths.iter().find(|path| path.kind == PathKind::RegisterToRegister)
+    }
+
+    /// The worst path.
+    pub fn critical(&self) -> Option<&Path> {
+        self.paths.iter().min_by(|a, b| a.slack_ps.total_cmp(&b.slack_ps))
+    }
+}
+
+impl Context<'_> {
+    /// Times a netlist under constraints whose clock has the given period.
+    pub(crate) fn time(
+        &self,
+        sta: &OpenSta,
+        netlist: &Netlist,
+        top: &str,
+        sdc: &str,
+        period_ps: f64,
+    ) -> Result<(Timing, Done), FlowError> {
+        let platform = &self.library.platform.synthesis;
+        let mut script = format!(
+            "read_liberty cells.lib\n\
+             read_verilog netlist.v\n\
+             link_design {top}\n\
+             set_cmd_units -time ns\n\
+             source design.sdc\n\
+             set_driving_cell -lib_cell {} [all_inputs]\n\
+             set_load {} [all_outputs]\n",
+            platform.driving_cell,
+            self.library.output_load()
+        );
+        for (i, (_, from, to)) in KINDS.iter().enumerate() {
+            // A list that is empty would stand for everything.
+            script += &format!(
+                "puts \"== {i}\"\n\
+                 if {{[llength {from}] && [llength {to}]}} {{\n\
+                 \x20 report_checks -path_delay max -from {from} -to {to} -format full -digits 5\n\
+                 }}\n"
+            );
+        }
+        let sdc_input = Input {
+            name: "design.sdc".into(),
+            path: self.root.join("design.sdc"),
+            digest: digest(sdc.as_bytes()),
+        };
+        let step = Step {
+            name: "time",
+            tool: &sta.version(),
+            inputs: vec![netlist.done.input("netlist.v"), self.library.input(), sdc_input],
+            scripts: vec![("sta.tcl", script)],
+            outputs: &[],
+        };
+        let done = step.perform(self.root, self.timeout, || {
+            let mut command = Command::new(PROGRAM);
+            command.args(["-exit", "sta.tcl"]);
+            command
+        })?;
+        let none =
+            || FlowError::new(format!("no path of the design is timed; see {}", done.path(LOG).display()));
+        let timing = parse(&done.read(LOG)?, period_ps).ok_or_else(none)?;
+        Ok((timing, done))
+    }
+}
+
+/// The paths of the script's report; `None` when there are none.
+fn parse(log: &str, period_ps: f64) -> Option<Timing> {
+    let mut paths = vec![];
+    for section in log.split("== ").skip(1) {
+        let kind = section.lines().next()?.trim().parse::<usize>().ok().and_then(|i| KINDS.get(i))?.0;
+        paths.extend(path(section, kind, period_ps));
+    }
+    let slack_ps = paths.iter().map(|p: &Path| p.slack_ps).reduce(f64::min)?;
+    let min_period_ps = paths.iter().map(|p| p.min_period_ps).reduce(f64::max)?;
+    Some(Timing { slack_ps, min_period_ps, paths })
+}
+
+fn path(report: &str, kind: PathKind, period_ps: f64) -> Option<Path> {
+    let point = |label: &str| {
+        let line = report.lines().find(|line| line.starts_with(label))?;
+        Some(line[label.len()..].split_whitespace().next()?.to_string())
+    };
+    // Lines are "incremental, total, what"; slack and arrival have the total only.
+    let number = |label: &str| {
+        let line = report.lines().find(|line| line.contains(label))?;
+        line.split_whitespace().next()?.parse::<f64>().ok().map(|ns| ns * 1e3)
+    };
+    let slack_ps = number("   slack (")?;
+    let outside =
+        number("input external delay").unwrap_or(0.0) - number("output external delay").unwrap_or(0.0);
+    let inside = 1.0 - outside / period_ps;
+    let delay_ps = period_ps - slack_ps - outside;
+    Some(Path {
+        kind,
+        from: point("Startpoint:")?,
+        to: point("Endpoint:")?,
+        delay_ps,
+        slack_ps,
+        min_period_ps: delay_ps / inside,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REPORT: &str = "\
+== 0
+Startpoint: _1_ (rising edge-triggered flip-flop clocked by clk)
+Endpoint: _2_ (rising edge-triggered flip-flop clocked by clk)
+
+   Delay     Time   Description
+-----------------------------------------------------------
+ 0.00000  0.00000   clock clk (rise edge)
+-0.04000  1.96000   library setup time
+          1.96000   data required time
+-----------------------------------------------------------
+          1.96000   data required time
+         -1.46000   data arrival time
+-----------------------------------------------------------
+          0.50000   slack (MET)
+
+== 1
+== 2
+Startpoint: _3_ (rising edge-triggered flip-flop clocked by clk)
+Endpoint: y[3] (output port clocked by clk)
+
+-0.40000  1.60000   output external delay
+         -1.70000   data arrival time
+-----------------------------------------------------------
+         -0.10000   slack (VIOLATED)
+
+== 3
+No paths found.
+";
+
+    #[test]
+    fn paths_are_read_and_periods_follow() {
+        let timing = parse(REPORT, 2000.0).unwrap();
+        assert_eq!(timing.slack_ps, -100.0);
+        let inner = timing.register_to_register().unwrap();
+        assert_eq!((inner.delay_ps, inner.min_period_ps, inner.to.as_str()), (1500.0, 1500.0, "_2_"));
+        let outer = timing.critical().unwrap();
+        assert_eq!((outer.kind, outer.from.as_str()), (PathKind::RegisterToOutput, "_3_"));
+        // 1700 ps inside and a fifth of the period outside.
+        assert!((outer.delay_ps - 1700.0).abs() < 1e-9 && (outer.min_period_ps - 2125.0).abs() < 1e-9);
+        assert!(parse("== 0\nNo paths found.\n", 1.0).is_none());
+    }
+}

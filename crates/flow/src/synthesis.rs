@@ -1,0 +1,297 @@
+//! A design through the back-ends.
+//!
+//! ABC sizes a netlist for a delay of its paths, but it sees neither the flip-flops nor the delays outside; OpenSTA
+//! does. So each recipe is tried with a target a little shorter than the period, and tried again with the target
+//! moved by the slack that came out: tighter when the clock was missed, looser when there was room, because a looser
+//! target is a smaller netlist. Of all netlists that meet the clock the smallest is taken.
+
+use crate::error::FlowError;
+use crate::library::Library;
+use crate::opensta::OpenSta;
+use crate::process::Slots;
+use crate::recipe::{BALANCED, BRISK, COMPACT, FAST, RECIPES, Recipe};
+use crate::report::{Attempt, Report, breakdown};
+use crate::step::{Done, write};
+use crate::yosys::{Context, Hierarchy, Netlist, Yosys};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// First target, as a part of the period: the rest is for flip-flops.
+const FIRST: f64 = 0.85;
+/// Slack that is aimed at, as a part of the period.
+const AIM: f64 = 0.01;
+/// Slack up to which a netlist counts as tight, as a part of the period.
+const TIGHT: f64 = 0.03;
+/// Shortest target, as a part of the period.
+const SHORTEST: f64 = 0.3;
+/// Netlists per recipe.
+const TRIES: usize = 3;
+/// Bisections of the search for the highest frequency.
+const BISECTIONS: usize = 3;
+
+/// A design to be synthesised.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// Name of the design, for the report.
+    pub design: String,
+    /// The top module.
+    pub top: String,
+    /// Verilog files, name and text.
+    pub files: Vec<(String, String)>,
+    /// Timing constraints in nanoseconds; their clock has this period.
+    pub sdc: String,
+    /// Clock period, ps.
+    pub period_ps: f64,
+    /// Map every module for itself, instead of one flat module: faster for large designs, and a little larger.
+    pub keep_hierarchy: bool,
+    /// Take the first netlist that meets the clock.
+    pub quick: bool,
+    /// Look for the highest frequency as well.
+    pub fmax: bool,
+    /// Folder for everything that is written.
+    pub folder: PathBuf,
+}
+
+/// The tools and the library; shared by all designs.
+pub struct Flow<'a> {
+    yosys: Yosys,
+    sta: OpenSta,
+    library: Library,
+    timeout: Duration,
+    slots: Slots,
+    say: &'a (dyn Fn(&str) + Sync),
+}
+
+impl<'a> Flow<'a> {
+    /// Finds the tools. At most `jobs` of them run at a time, each for at most `timeout`; `say` hears what goes on.
+    ///
+    /// # Errors
+    /// A tool is missing.
+    pub fn new(
+        library: Library,
+        jobs: usize,
+        timeout: Duration,
+        say: &'a (dyn Fn(&str) + Sync),
+    ) -> Result<Flow<'a>, FlowError> {
+        let (yosys, sta) = (Yosys::find()?, OpenSta::find()?);
+        Ok(Flow { yosys, sta, library, timeout, slots: Slots::new(jobs), say })
+    }
+
+    /// Synthesises a design.
+    ///
+    /// # Errors
+    /// A tool failed, or took too long.
+    pub fn run(&self, job: &Job) -> Result<Report, FlowError> {
+        self.write_inputs(job)?;
+        let context =
+            Context { yosys: &self.yosys, library: &self.library, root: &job.folder, timeout: self.timeout };
+        Search { flow: self, job, context }.run()
+    }
+
+    fn write_inputs(&self, job: &Job) -> Result<(), FlowError> {
+        let rtl = job.folder.join("rtl");
+        fs::create_dir_all(&rtl).map_err(FlowError::io(&rtl))?;
+        for (name, text) in &job.files {
+            write(&rtl.join(name), text)?;
+        }
+        write(&job.folder.join("design.sdc"), &job.sdc)
+    }
+}
+
+/// A netlist and its figures.
+#[derive(Clone)]
+struct Candidate {
+    netlist: Netlist,
+    attempt: Attempt,
+}
+
+impl Candidate {
+    fn met(&self) -> bool {
+        self.attempt.timing.slack_ps >= 0.0
+    }
+}
+
+struct Search<'a> {
+    flow: &'a Flow<'a>,
+    job: &'a Job,
+    context: Context<'a>,
+}
+
+impl Search<'_> {
+    fn run(&self) -> Result<Report, FlowError> {
+        let hierarchy = if self.job.keep_hierarchy { Hierarchy::Kept } else { Hierarchy::Flat };
+        let front = self.front(hierarchy)?;
+        let mut candidates = self.recipes(&front, hierarchy)?;
+        let fastest =
+            if self.job.fmax { Some(self.fastest(&front, hierarchy, &mut candidates)?) } else { None };
+        let chosen = choose(&candidates).expect("each recipe gives a netlist");
+        let parts = self.parts(hierarchy, chosen)?;
+        let library = &self.flow.library;
+        let breakdown = breakdown(&parts.modules, &self.job.top, library);
+        let netlist = self.job.folder.join("netlist.v");
+        write(&netlist, &chosen.netlist.done.read("netlist.v")?)?;
+        Ok(Report {
+            design: self.job.design.clone(),
+            top: self.job.top.clone(),
+            platform: library.platform.name.clone(),
+            library: library.platform.description.clone(),
+            period_ps: self.job.period_ps,
+            met: chosen.met(),
+            chosen: chosen.attempt.clone(),
+            fastest,
+            breakdown_um2: breakdown.iter().map(|row| row.total_um2).sum(),
+            breakdown,
+            flattened: hierarchy == Hierarchy::Flat,
+            tools: vec![self.flow.yosys.version(), self.flow.sta.version()],
+            note: self.flow.yosys.note(),
+            liberty: library.sources.clone(),
+            prepared_liberty: library.path.clone(),
+            netlist,
+            constraints: self.job.folder.join("design.sdc"),
+            attempts: candidates.into_iter().map(|c| c.attempt).collect(),
+        })
+    }
+
+    fn say(&self, what: &str) {
+        (self.flow.say)(&format!("{}: {what}", self.job.design));
+    }
+
+    fn front(&self, hierarchy: Hierarchy) -> Result<Done, FlowError> {
+        let _slot = self.flow.slots.take();
+        self.say("elaborating");
+        self.context.front(&self.job.files, &self.job.top, hierarchy)
+    }
+
+    /// The netlists of the two recipes that go for area, side by side, or for a quick result one after the other; and
+    /// of the faster ones while the clock is missed.
+    fn recipes(&self, front: &Done, hierarchy: Hierarchy) -> Result<Vec<Candidate>, FlowError> {
+        let mut all = if self.job.quick {
+            vec![]
+        } else {
+            let both = std::thread::scope(|scope| {
+                let runs =
+                    [&COMPACT, &BALANCED].map(|recipe| scope.spawn(|| self.adapt(front, hierarchy, recipe)));
+                runs.map(|run| run.join().expect("a search does not panic"))
+            });
+            both.into_iter().collect::<Result<Vec<_>, _>>()?.concat()
+        };
+        for recipe in &RECIPES {
+            let done = all.iter().any(|c: &Candidate| c.attempt.recipe == recipe.name);
+            if !done && !choose(&all).is_some_and(Candidate::met) {
+                all.extend(self.adapt(front, hierarchy, recipe)?);
+            }
+        }
+        Ok(all)
+    }
+
+    /// Netlists of one recipe, with the target moved by the slack that came out.
+    fn adapt(
+        &self,
+        front: &Done,
+        hierarchy: Hierarchy,
+        recipe: &'static Recipe,
+    ) -> Result<Vec<Candidate>, FlowError> {
+        let period = self.job.period_ps;
+        let mut target = FIRST * period;
+        let (mut tried, mut all) = (BTreeSet::new(), vec![]);
+        while all.len() < TRIES && tried.insert(rounded(target)) {
+            let candidate = self.attempt(front, hierarchy, recipe, rounded(target))?;
+            let slack = candidate.attempt.timing.slack_ps;
+            let good = candidate.met() && (self.job.quick || slack < TIGHT * period);
+            // Sizing has done what it can: a tighter target gives the same netlist.
+            let spent = !candidate.met() && candidate.netlist.reached_ps.is_none_or(|ps| ps > target);
+            all.push(candidate);
+            if good || spent {
+                break;
+            }
+            target = (target + slack - AIM * period).clamp(SHORTEST * period, period);
+        }
+        Ok(all)
+    }
+
+    /// The netlist with the shortest period: sized as fast as can be, then between that and what has been reached.
+    fn fastest(
+        &self,
+        front: &Done,
+        hierarchy: Hierarchy,
+        candidates: &mut Vec<Candidate>,
+    ) -> Result<Attempt, FlowError> {
+        for recipe in [&BRISK, &FAST] {
+            candidates.push(self.attempt(front, hierarchy, recipe, 1)?);
+        }
+        let shortest = |all: &[Candidate]| {
+            let periods = all.iter().map(|c| &c.attempt);
+            periods.min_by(|a, b| a.timing.min_period_ps.total_cmp(&b.timing.min_period_ps)).cloned()
+        };
+        let mut best = shortest(candidates).expect("there are two");
+        let (mut low, mut high) = (0.5 * best.timing.min_period_ps, best.timing.min_period_ps);
+        for _ in 0..BISECTIONS {
+            let target = (low + high) / 2.0;
+            candidates.push(self.attempt(front, hierarchy, &FAST, rounded(target))?);
+            let found = shortest(candidates).expect("there are some");
+            // A target that gave nothing better was beyond what can be reached.
+            if found.timing.min_period_ps < best.timing.min_period_ps {
+                high = target
+            } else {
+                low = target
+            }
+            best = found;
+        }
+        Ok(best)
+    }
+
+    fn attempt(
+        &self,
+        front: &Done,
+        hierarchy: Hierarchy,
+        recipe: &'static Recipe,
+        target_ps: u32,
+    ) -> Result<Candidate, FlowError> {
+        let _slot = self.flow.slots.take();
+        self.say(&format!("mapping, recipe {} for {target_ps} ps", recipe.name));
+        let netlist = self.context.map(front, hierarchy, recipe, target_ps)?;
+        let (job, sta) = (self.job, &self.flow.sta);
+        let (timing, timed) = self.context.time(sta, &netlist, &job.top, &job.sdc, job.period_ps)?;
+        let sizes = breakdown(&netlist.modules, &job.top, &self.flow.library);
+        let attempt = Attempt {
+            recipe: recipe.name,
+            target_ps,
+            area: sizes.iter().map(|row| row.each.times(row.copies)).sum(),
+            timing,
+            seconds: netlist.done.seconds + timed.seconds,
+            cached: netlist.done.cached && timed.cached,
+            folder: netlist.done.folder.clone(),
+        };
+        Ok(Candidate { netlist, attempt })
+    }
+
+    /// The design with its modules apart, mapped like the chosen netlist.
+    fn parts(&self, hierarchy: Hierarchy, chosen: &Candidate) -> Result<Netlist, FlowError> {
+        if hierarchy == Hierarchy::Kept {
+            return Ok(chosen.netlist.clone());
+        }
+        let front = self.front(Hierarchy::Kept)?;
+        let _slot = self.flow.slots.take();
+        self.say("mapping module by module");
+        let recipe = Recipe::named(chosen.attempt.recipe);
+        self.context.map(&front, Hierarchy::Kept, recipe, chosen.attempt.target_ps)
+    }
+}
+
+/// The smallest netlist that meets the clock; if none does, the one that misses it least.
+fn choose(candidates: &[Candidate]) -> Option<&Candidate> {
+    let smallest = candidates
+        .iter()
+        .filter(|c| c.met())
+        .min_by(|a, b| a.attempt.area.um2.total_cmp(&b.attempt.area.um2));
+    let nearest =
+        || candidates.iter().max_by(|a, b| a.attempt.timing.slack_ps.total_cmp(&b.attempt.timing.slack_ps));
+    smallest.or_else(nearest)
+}
+
+/// Whole picoseconds, as ABC takes them; in steps of five, so that nearly equal targets are one.
+fn rounded(target_ps: f64) -> u32 {
+    ((target_ps / 5.0).round() * 5.0).max(1.0) as u32
+}
