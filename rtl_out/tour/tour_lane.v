@@ -39,12 +39,12 @@ module tour_lane (
   wire [63:0] read_18 = q_bank_1_q[step_slot];
   wire [63:0] q = step_bank ? read_18 : read_16;
 
-  wire [15:0] score;
+  wire [15:0] score_met;
   fused_dot_e8m7_n4_w24_scale_e8m7 u_dot (
     .a     (q),
     .b     (k),
     .scale (scale),
-    .y     (score)
+    .y     (score_met)
   );
 
   wire nonempty_old = nonempty_q[step_slot];
@@ -54,12 +54,12 @@ module tour_lane (
   wire fresh = write & ~met_before;
   wire empty = ~nonempty_next;
   wire [15:0] m_old = m_q[step_slot];
-  wire [15:0] m_before = fresh ? score : m_old;
+  wire [15:0] m_before = fresh ? score_met : m_old;
 
   wire [15:0] m_next;
   fp_max_e8m7 u_max (
     .a (m_before),
-    .b (score),
+    .b (score_met),
     .y (m_next)
   );
 
@@ -80,7 +80,7 @@ module tour_lane (
 
   wire [15:0] below_max_y;
   fp_add_e8m7 u_below_max (
-    .a (score),
+    .a (score_met),
     .b (below_max_negated),
     .y (below_max_y)
   );

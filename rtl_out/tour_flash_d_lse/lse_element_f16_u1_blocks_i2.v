@@ -25,9 +25,9 @@ module lse_element_f16_u1_blocks_i2 (
 
   wire [16:0] o_old = o_q[slot];
   wire [16:0] o_outer_old = o_outer_q[slot];
-  wire [16:0] mux_10 = outer ? o_outer_old : o_old;
-  wire [16:0] mux_11 = takes_inner ? o_old : v;
-  wire [17:0] difference = {mux_11[16], mux_11} - {mux_10[16], mux_10};
+  wire [16:0] o_of_level = outer ? o_outer_old : o_old;
+  wire [16:0] v_met = takes_inner ? o_old : v;
+  wire [17:0] difference = {v_met[16], v_met} - {o_of_level[16], o_of_level};
   wire [17:0] by_0 = coarse[0] ? difference : 18'd0;
   wire [17:0] by_4 = coarse[1] ? {{4{difference[17]}}, difference[17:4]} : 18'd0;
   wire [17:0] by_8 = coarse[2] ? {{8{difference[17]}}, difference[17:8]} : 18'd0;
@@ -42,7 +42,7 @@ module lse_element_f16_u1_blocks_i2 (
   wire subtracts = ~keeps_o;
   wire [17:0] share_halves = shifted;
   wire [17:0] addend = subtracts ? ~share_halves : share_halves;
-  wire [16:0] larger = keeps_o ? mux_10 : mux_11;
+  wire [16:0] larger = keeps_o ? o_of_level : v_met;
   wire [17:0] sum_halves = {larger, 1'b1} + addend;
   wire [16:0] o_next = sum_halves[17:1];
 

@@ -63,9 +63,9 @@ module tour_flash_d_lse_lane (
   wire nonempty_next_2 = nonempty_next & ~step_merge;
   wire nonempty_outer_next = met_before_2 | merges;
   wire first = (meets_key & ~met_before) | (merges & ~met_before_2);
-  wire update = meets_key | merges | (step_valid & step_rescale & level_met);
+  wire write = meets_key | merges | (step_valid & step_rescale & level_met);
   wire empty = ~(nonempty_next_2 | nonempty_outer_next);
-  wire takes_inner = step_merge & update;
+  wire takes_inner = step_merge & write;
 
   wire [14:0] base2_score_score;
   base2_score_e8m15_q9_6 u_base2_score (
@@ -77,9 +77,9 @@ module tour_flash_d_lse_lane (
   wire [21:0] score_aligned = {concat_51[20], concat_51};
   wire [21:0] c_old = c_q[step_slot];
   wire [21:0] c_outer_old = c_outer_q[step_slot];
-  wire [21:0] mux_56 = step_outer ? c_outer_old : c_old;
-  wire [21:0] mux_57 = takes_inner ? c_old : score_aligned;
-  wire [22:0] difference = {mux_57[21], mux_57} - {mux_56[21], mux_56};
+  wire [21:0] c_of_level = step_outer ? c_outer_old : c_old;
+  wire [21:0] score_met = takes_inner ? c_old : score_aligned;
+  wire [22:0] difference = {score_met[21], score_met} - {c_of_level[21], c_of_level};
   wire [22:0] add_62 = difference + 23'h20;
   wire [16:0] x = add_62[22:6];
 
@@ -95,30 +95,28 @@ module tour_flash_d_lse_lane (
     .g   (gain_g)
   );
 
-  wire [21:0] larger = gain_neg ? mux_56 : mux_57;
-  wire [21:0] c_next = first ? mux_57 : (larger + {9'd0, gain_g});
-  wire write = update & 1'b1;
+  wire [21:0] larger = gain_neg ? c_of_level : score_met;
+  wire [21:0] c_next = first ? score_met : (larger + {9'd0, gain_g});
   wire moves = write & ~first;
   wire keeps_o = (gain_neg & ~first) | ~write;
   wire state_write = write & ~step_rescale;
-  wire write_2 = step_rescale ? update : write;
-  wire [4:0] mux_93 = (6'h12 < gain_k) ? 5'h12 : gain_k[4:0];
-  wire and_96 = moves & (mux_93 <= 5'h11);
-  wire [4:0] concat_113 = {(mux_93[4:2] == 3'd4) & and_96, (mux_93[4:2] == 3'd3) & and_96,
-      (mux_93[4:2] == 3'd2) & and_96, (mux_93[4:2] == 3'd1) & and_96, (mux_93[4:2] == 3'd0) &
-      and_96};
-  wire [3:0] concat_123 =
-      {mux_93[1:0] == 2'd3, mux_93[1:0] == 2'd2, mux_93[1:0] == 2'd1, mux_93[1:0] == 2'd0};
-  wire [4:0] mux_127 = (8'h12 < step_shift) ? 5'h12 : step_shift[4:0];
-  wire and_130 = update & (mux_127 <= 5'h11);
-  wire [4:0] concat_142 = {(mux_127[4:2] == 3'd4) & and_130, (mux_127[4:2] == 3'd3) & and_130,
-      (mux_127[4:2] == 3'd2) & and_130, (mux_127[4:2] == 3'd1) & and_130, (mux_127[4:2] == 3'd0) &
-      and_130};
-  wire [3:0] concat_148 =
-      {mux_127[1:0] == 2'd3, mux_127[1:0] == 2'd2, mux_127[1:0] == 2'd1, mux_127[1:0] == 2'd0};
-  wire [4:0] coarse = step_rescale ? concat_142 : concat_113;
-  wire [3:0] fine = step_rescale ? concat_148 : concat_123;
-  wire keeps_o_2 = step_rescale ? ~update : keeps_o;
+  wire [4:0] places = (6'h12 < gain_k) ? 5'h12 : gain_k[4:0];
+  wire shares = moves & (places <= 5'h11);
+  wire [4:0] coarse_select = {(places[4:2] == 3'd4) & shares, (places[4:2] == 3'd3) & shares,
+      (places[4:2] == 3'd2) & shares, (places[4:2] == 3'd1) & shares, (places[4:2] == 3'd0) &
+      shares};
+  wire [3:0] fine_select =
+      {places[1:0] == 2'd3, places[1:0] == 2'd2, places[1:0] == 2'd1, places[1:0] == 2'd0};
+  wire [4:0] places_2 = (8'h12 < step_shift) ? 5'h12 : step_shift[4:0];
+  wire shares_2 = write & (places_2 <= 5'h11);
+  wire [4:0] coarse_select_2 = {(places_2[4:2] == 3'd4) & shares_2, (places_2[4:2] == 3'd3) &
+      shares_2, (places_2[4:2] == 3'd2) & shares_2, (places_2[4:2] == 3'd1) & shares_2,
+      (places_2[4:2] == 3'd0) & shares_2};
+  wire [3:0] fine_select_2 =
+      {places_2[1:0] == 2'd3, places_2[1:0] == 2'd2, places_2[1:0] == 2'd1, places_2[1:0] == 2'd0};
+  wire [4:0] coarse = step_rescale ? coarse_select_2 : coarse_select;
+  wire [3:0] fine = step_rescale ? fine_select_2 : fine_select;
+  wire keeps_o_2 = step_rescale ? ~write : keeps_o;
 
   wire [67:0] element_o;
   genvar i;
@@ -128,7 +126,7 @@ module tour_flash_d_lse_lane (
         .clk         (clk),
         .v           (v[17*i +: 17]),
         .slot        (step_slot),
-        .write       (write_2),
+        .write       (write),
         .outer       (step_outer),
         .takes_inner (takes_inner),
         .coarse      (coarse),
