@@ -16,8 +16,10 @@
 //! | [`recipe`] | the ways of mapping logic to cells |
 //! | [`synthesis`] | a design through the back-ends: recipes, retries, highest frequency, hierarchy |
 //! | [`report`] | what comes back |
+//! | [`liberty`] | cells as simulation and power need them |
 
 mod error;
+pub mod liberty;
 mod liberty_text;
 pub mod library;
 pub mod opensta;
