@@ -17,11 +17,14 @@
 //! | [`synthesis`] | a design through the back-ends: recipes, retries, highest frequency, hierarchy |
 //! | [`report`] | what comes back |
 //! | [`liberty`] | cells as simulation and power need them |
+//! | [`netlist`], [`activity`] | a mapped netlist read back, simulated and counted |
 
+pub mod activity;
 mod error;
 pub mod liberty;
 mod liberty_text;
 pub mod library;
+pub mod netlist;
 pub mod opensta;
 pub mod platform;
 mod process;

@@ -144,6 +144,18 @@ pub struct FlipFlop {
     pub both: bool,
 }
 
+impl FlipFlop {
+    /// The bit as outputs see it: the stored one, the variable `state`, unless cleared or preset.
+    pub fn seen(&self, state: u32) -> Expr {
+        let clear = self.clear.clone().unwrap_or(Expr::Const(false));
+        let preset = self.preset.clone().unwrap_or(Expr::Const(false));
+        match self.both {
+            true => Expr::or(preset, Expr::and(Expr::not(clear), Expr::Var(state))),
+            false => Expr::and(Expr::not(clear), Expr::or(preset, Expr::Var(state))),
+        }
+    }
+}
+
 /// Direction of a pin.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PinDirection {

@@ -91,7 +91,9 @@ impl Expr {
             Expr::Const(_) => false,
             Expr::Var(i) => *i == variable,
             Expr::Not(a) => a.mentions(variable),
-            Expr::And(a, b) | Expr::Or(a, b) | Expr::Xor(a, b) => a.mentions(variable) || b.mentions(variable),
+            Expr::And(a, b) | Expr::Or(a, b) | Expr::Xor(a, b) => {
+                a.mentions(variable) || b.mentions(variable)
+            }
         }
     }
 }

@@ -59,8 +59,7 @@ fn library(parsed: &ParsedLibrary) -> Result<Library, LibertyError> {
         input_capacitance: parsed.default_input_pin_cap.unwrap_or(0.0),
         cell_leakage: parsed.default_cell_leakage_power.unwrap_or(0.0),
     };
-    let mut library =
-        Library { name: parsed.name.concat(), voltage, cells: vec![], by_name: HashMap::new() };
+    let mut library = Library { name: parsed.name.concat(), voltage, cells: vec![], by_name: HashMap::new() };
     for parsed in parsed.cell.iter() {
         let read = CellReader::new(&units, parsed).cell();
         library.add(read.map_err(|e| LibertyError::new(format!("cell {}: {e}", parsed.name)))?);
@@ -171,14 +170,15 @@ impl<'a> CellReader<'a> {
         let when = self.optional(&group.when)?;
         let rise = self.table(group.rise_power.as_ref().or(group.power.as_ref()))?;
         let fall = self.table(group.fall_power.as_ref().or(group.power.as_ref()))?;
-        let energy =
-            |related| Energy { related, when: when.clone(), rise: rise.clone(), fall: fall.clone() };
+        let energy = |related| Energy { related, when: when.clone(), rise: rise.clone(), fall: fall.clone() };
         if group.related_pin.inner.is_empty() {
             return Ok(vec![energy(None)]);
         }
         let pin = |name: &String| {
             let found = self.cell.pin.iter().position(|p| p.name == *name);
-            found.ok_or_else(|| LibertyError::new(format!("internal_power is related to a missing pin `{name}`")))
+            found.ok_or_else(|| {
+                LibertyError::new(format!("internal_power is related to a missing pin `{name}`"))
+            })
         };
         group.related_pin.inner.iter().map(|name| Ok(energy(Some(pin(name)?)))).collect()
     }
@@ -242,7 +242,8 @@ impl<'a> CellReader<'a> {
             Parsed::Const(v) => Expr::Const(*v),
             Parsed::Variable(name) => {
                 let found = self.variables.get(&**name).cloned();
-                found.ok_or_else(|| LibertyError::new(format!("an expression names a missing pin `{name}`")))?
+                found
+                    .ok_or_else(|| LibertyError::new(format!("an expression names a missing pin `{name}`")))?
             }
             Parsed::Not(a) => Expr::not(self.expr(a)?),
             Parsed::And(a, b) => both(a, b).map(|(a, b)| Expr::and(a, b))?,
