@@ -18,6 +18,7 @@
 //! | [`report`] | what comes back |
 //! | [`liberty`] | cells as simulation and power need them |
 //! | [`netlist`], [`activity`] | a mapped netlist read back, simulated and counted |
+//! | [`power`] | its power, from what was counted |
 
 pub mod activity;
 mod error;
@@ -27,6 +28,7 @@ pub mod library;
 pub mod netlist;
 pub mod opensta;
 pub mod platform;
+pub mod power;
 mod process;
 pub mod recipe;
 pub mod registry;

@@ -135,22 +135,32 @@ impl<'n> Compiler<'n> {
     }
 
     fn check_drivers(&self) -> Result<(), CompileError> {
-        let mut drivers = vec![0_u32; self.netlist.nets.len()];
-        let inputs = self.netlist.ports.iter().filter(|p| p.input).flat_map(|p| p.bits.iter().copied());
-        let outputs = self
-            .netlist
-            .instances
-            .iter()
-            .flat_map(|i| self.cell(i).pins_of(PinDirection::Output).filter_map(|pin| i.pins[pin]));
-        [ZERO, ONE].into_iter().chain(inputs).chain(outputs).for_each(|net| drivers[net as usize] += 1);
-        let name = |net: usize| &self.netlist.nets[net];
-        match drivers.iter().position(|&n| n != 1) {
-            Some(net) if drivers[net] == 0 => {
-                Err(CompileError(format!("nothing drives net `{}`", name(net))))
+        let (mut drivers, mut read) =
+            (vec![0_u32; self.netlist.nets.len()], vec![false; self.netlist.nets.len()]);
+        let mut drive = |net: NetId| drivers[net as usize] += 1;
+        [ZERO, ONE].into_iter().for_each(&mut drive);
+        for port in &self.netlist.ports {
+            match port.input {
+                true => port.bits.iter().for_each(|net| drive(*net)),
+                false => port.bits.iter().for_each(|net| read[*net as usize] = true),
             }
-            Some(net) => Err(CompileError(format!("net `{}` has {} drivers", name(net), drivers[net]))),
-            None => Ok(()),
         }
+        for instance in &self.netlist.instances {
+            let pins = self.cell(instance).pins.iter().zip(&instance.pins);
+            for (pin, net) in pins.filter_map(|(pin, net)| Some((pin, (*net)?))) {
+                match pin.direction {
+                    PinDirection::Output => drive(net),
+                    _ => read[net as usize] = true,
+                }
+            }
+        }
+        let wrong = |&net: &usize| drivers[net] > 1 || drivers[net] == 0 && read[net];
+        let Some(net) = (0..drivers.len()).find(wrong) else { return Ok(()) };
+        let (name, count) = (&self.netlist.nets[net], drivers[net]);
+        Err(CompileError(match count {
+            0 => format!("nothing drives net `{name}`"),
+            _ => format!("net `{name}` has {count} drivers"),
+        }))
     }
 
     /// Slots: the net of a connected pin, 0 on an open input, a slot of its own for an open output. A stored bit lives
@@ -289,8 +299,11 @@ impl<'n> Compiler<'n> {
         let pulse = self.pulse(&clock.gates);
         self.emitter.next_cell();
         let place = placed.place();
-        let next = self.emitter.expr(&ff.next, &place);
-        let keep = self.emitter.expr(&ff.seen(placed.cell.state()), &place);
+        // Clear and preset hold across the edge, too.
+        let (state, seen) = (placed.cell.state(), ff.seen(placed.cell.state()));
+        let taken = seen.substitute(&|v| if v == state { ff.next.clone() } else { Expr::Var(v) });
+        let next = self.emitter.expr(&taken, &place);
+        let keep = self.emitter.expr(&seen, &place);
         self.flops.push(Flop { next, pulse, keep, state: placed.slots[placed.cell.pins.len()] });
         Ok(())
     }
