@@ -8,7 +8,6 @@ use crate::step::{Input, Step, digest};
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 /// What the energies of a netlist's cells depend on.
@@ -33,7 +32,9 @@ pub struct Timed<'a> {
     pub top: &'a str,
     /// Constraints with the clock, in nanoseconds.
     pub sdc: &'a Path,
-    /// Cell that drives the inputs; an ideal driver if there is none.
+    /// The clock port. It is driven ideally, with slew 0: a clock tree is not there yet.
+    pub clock: &'a str,
+    /// Cell that drives all other inputs; ideal drivers if there is none.
     pub driving_cell: Option<&'a str>,
     /// Load of the outputs in units of the library.
     pub output_load: f64,
@@ -91,9 +92,14 @@ impl Loads {
 /// `Vertex_slew` and `Net_capacitance` are not in the manual, but in Debian's OpenSTA of 2019 they are the only way to
 /// all pins within a second.
 fn script(timed: &Timed<'_>) -> String {
-    let driver = timed
-        .driving_cell
-        .map_or(String::new(), |cell| format!("set_driving_cell -lib_cell {cell} [all_inputs]\n"));
+    let driver = timed.driving_cell.map_or(String::new(), |cell| {
+        format!(
+            "foreach port [all_inputs] {{\n\
+             \x20 if {{[get_property $port full_name] ne \"{}\"}} {{ set_driving_cell -lib_cell {cell} $port }}\n\
+             }}\n",
+            timed.clock
+        )
+    });
     format!(
         "read_liberty cells.lib\n\
          read_verilog netlist.v\n\
