@@ -25,7 +25,7 @@ mod simulator;
 pub use compile::{CompileError, Program};
 pub use probe::{Event, Meaning, Probe, probes};
 pub use random::random;
-pub use replay::{PowerUp, ReplayError, replay};
+pub use replay::{Check, PowerUp, ReplayError, replay};
 pub use simulator::Simulator;
 
 /// How often what happened, summed over all stimuli.

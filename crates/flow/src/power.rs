@@ -14,9 +14,11 @@
 //! out, the clock aside. Glitches are not simulated and not contained.
 
 mod loads;
+mod mapped;
 mod modules;
 
 pub use loads::{Loads, Timed};
+pub use mapped::Mapped;
 
 use crate::activity::{Activity, Meaning, Probe, probes};
 use crate::liberty::{Cell, CellKind, Energy, Library, PinDirection};

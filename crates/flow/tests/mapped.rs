@@ -3,7 +3,7 @@
 
 mod support;
 
-use flow::activity::{PowerUp, Program, ReplayError, replay};
+use flow::activity::{Check, PowerUp, Program, ReplayError, replay};
 use flow::liberty::Library;
 use flow::netlist::Netlist;
 use flow::power::{Loads, Timed, estimate};
@@ -93,9 +93,9 @@ fn the_netlist_answers_as_the_graph_does_and_toggles_as_in_icarus() {
     let recordings: Vec<(Trace, Trace)> =
         (0..70).map(|seed| recording(&design, 100 + seed as usize, seed)).collect();
     let pairs: Vec<(&Trace, &Trace)> = recordings.iter().map(|(i, o)| (i, o)).collect();
-    let activity = replay(&program, &design, &pairs, PowerUp::Zero).unwrap();
+    let activity = replay(&program, &design, &pairs, Check::default()).unwrap();
     assert_eq!((activity.stimuli, activity.cycles), (70, (100..170).sum()));
-    replay(&program, &design, &pairs, PowerUp::Random(7)).unwrap();
+    replay(&program, &design, &pairs, Check { power_up: PowerUp::Random(7), from: 0 }).unwrap();
     a_wrong_bit_is_found(&design, &program, &recordings);
     a_wrong_cell_is_found(&design, &report, &library, &pairs);
     power_of_the_mapped_unit(&report, &library, &netlist, &activity, folder.path());
@@ -106,7 +106,7 @@ fn the_netlist_answers_as_the_graph_does_and_toggles_as_in_icarus() {
     let found = icarus_toggles(&report, &inputs, folder.path());
     let until = |cycles: usize| {
         let cut = |trace: &Trace| Trace { cycles, ..trace.clone() };
-        replay(&program, &design, &[(&cut(&inputs), &cut(&outputs))], PowerUp::Zero).unwrap().toggles
+        replay(&program, &design, &[(&cut(&inputs), &cut(&outputs))], Check::default()).unwrap().toggles
     };
     let (warm, all) = (until(WARM), until(inputs.cycles));
     let (mut ours, mut theirs) = (0, 0);
@@ -124,7 +124,7 @@ fn a_wrong_bit_is_found(design: &Design, program: &Program, recordings: &[(Trace
     let (_, outputs) = wrong.last_mut().unwrap();
     *outputs.ports[0].values.last_mut().unwrap() ^= 1;
     let pairs: Vec<(&Trace, &Trace)> = wrong.iter().map(|(i, o)| (i, o)).collect();
-    match replay(program, design, &pairs, PowerUp::Zero).unwrap_err() {
+    match replay(program, design, &pairs, Check::default()).unwrap_err() {
         ReplayError::Mismatch { recording, at } => {
             assert_eq!((recording, at.cycle), (69, 168));
             assert_eq!(at.expected[0] ^ at.found.unwrap()[0], 1);
@@ -137,7 +137,7 @@ fn a_wrong_cell_is_found(design: &Design, report: &Report, library: &Library, pa
     let text = std::fs::read_to_string(&report.netlist).unwrap();
     let netlist = Netlist::parse(&text.replacen("  NAND2X1 ", "  NOR2X1 ", 1), &report.top, library).unwrap();
     let program = Program::new(&netlist, library, "clk").unwrap();
-    let error = replay(&program, design, pairs, PowerUp::Zero).unwrap_err();
+    let error = replay(&program, design, pairs, Check::default()).unwrap_err();
     assert!(matches!(error, ReplayError::Mismatch { .. }), "{error}");
 }
 

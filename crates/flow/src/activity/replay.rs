@@ -8,10 +8,21 @@ use rand_chacha::ChaCha8Rng;
 use sim::{Mismatch, PortTrace, Trace};
 use std::fmt;
 
+/// How a netlist is held against its recordings.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Check {
+    /// Flip-flops before the reset.
+    pub power_up: PowerUp,
+    /// Outputs count from this cycle on: where a part of a design was recorded inside of the whole, what has no reset
+    /// differs at first.
+    pub from: usize,
+}
+
 /// Flip-flops before the reset.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum PowerUp {
     /// All 0.
+    #[default]
     Zero,
     /// Random, from this seed; what has no reset must not show in valid outputs.
     Random(u64),
@@ -54,11 +65,11 @@ pub fn replay(
     program: &Program,
     design: &Design,
     recordings: &[(&Trace, &Trace)],
-    power_up: PowerUp,
+    check: Check,
 ) -> Result<Activity, ReplayError> {
     let mut total: Option<Activity> = None;
     for (batch, chunk) in recordings.chunks(64).enumerate() {
-        let activity = Replay::new(program, design, chunk, batch * 64)?.run(power_up)?;
+        let activity = Replay::new(program, design, chunk, batch * 64)?.run(check)?;
         match &mut total {
             Some(total) => total.add(&activity),
             None => total = Some(activity),
@@ -78,9 +89,10 @@ impl Pins<'_> {
     /// Bit `bit` of the flattened port in every recording; those that have ended give 0.
     fn word(&self, cycle: usize, bit: usize) -> u64 {
         let lane = |(lane, trace): (usize, &&PortTrace)| {
-            let (width, count) = (trace.ty.width as usize, trace.ty.count as usize);
-            let value = trace.values.get(cycle * count + bit / width).copied().unwrap_or(0);
-            (value >> (bit % width) & 1) << lane
+            let width = trace.ty.width as usize;
+            let words = words_of(trace);
+            let at = cycle * trace.ty.count as usize * words + bit / width * words + bit % width / 64;
+            (trace.values.get(at).copied().unwrap_or(0) >> (bit % width % 64) & 1) << lane
         };
         self.traces.iter().enumerate().map(lane).fold(0, |word, bit| word | bit)
     }
@@ -148,8 +160,8 @@ impl<'r> Replay<'r> {
         }
     }
 
-    fn run(&self, power_up: PowerUp) -> Result<Activity, ReplayError> {
-        let mut random = match power_up {
+    fn run(&self, check: Check) -> Result<Activity, ReplayError> {
+        let mut random = match check.power_up {
             PowerUp::Zero => None,
             PowerUp::Random(seed) => Some(ChaCha8Rng::seed_from_u64(seed)),
         };
@@ -165,7 +177,9 @@ impl<'r> Replay<'r> {
                 nets.for_each(|(bit, net)| simulator.set(*net, pins.word(cycle, bit)));
             }
             simulator.settle();
-            self.check(&simulator, cycle, active)?;
+            if cycle >= check.from {
+                self.check(&simulator, cycle, active)?;
+            }
             simulator.count(active);
             simulator.clock();
         }
@@ -190,8 +204,16 @@ impl<'r> Replay<'r> {
 
 fn mismatch(simulator: &Simulator<'_>, pins: &Pins<'_>, cycle: usize, lane: usize) -> Mismatch {
     let trace = pins.traces[lane];
+    let width = trace.ty.width as usize;
+    let in_cycle = trace.ty.count as usize * words_of(trace);
+    let expected = trace.values[cycle * in_cycle..(cycle + 1) * in_cycle].to_vec();
     let bit = |net: &NetId| simulator.get(*net) >> lane & 1;
-    let element = |nets: &[NetId]| nets.iter().rev().fold(0, |value, net| value << 1 | bit(net));
-    let found = pins.nets.chunks(trace.ty.width as usize).map(element).collect();
-    Mismatch { cycle, port: trace.name.clone(), expected: trace.at(cycle).to_vec(), found: Some(found) }
+    let word = |nets: &[NetId]| nets.iter().rev().fold(0, |value, net| value << 1 | bit(net));
+    let found = pins.nets.chunks(width).flat_map(|element| element.chunks(64).map(word)).collect();
+    Mismatch { cycle, port: trace.name.clone(), expected, found: Some(found) }
+}
+
+/// Words that an element takes: ports inside of a design may be wider than one.
+fn words_of(trace: &PortTrace) -> usize {
+    trace.ty.width.div_ceil(64) as usize
 }
