@@ -33,7 +33,7 @@ const VECTORLESS_CYCLES: usize = 256;
 
 /// Whether and from what activity power is computed.
 #[derive(clap::Args)]
-pub struct Args {
+pub struct PowerArgs {
     /// Compute power, from the activity of the netlist on the workload
     #[arg(long)]
     power: bool,
@@ -116,7 +116,7 @@ impl PowerReport {
     }
 }
 
-impl Args {
+impl PowerArgs {
     /// Whether power is asked for.
     pub fn wanted(&self) -> bool {
         self.power || self.vectorless

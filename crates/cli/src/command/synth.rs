@@ -2,7 +2,7 @@
 
 use crate::output::write_file;
 use crate::package::constraints::{Boundary, sdc};
-use crate::power::{self, PowerReport};
+use crate::power::{PowerArgs, PowerReport};
 use crate::progress::Progress;
 use crate::scope;
 use crate::show::{self, grouped, pairs, percent, table};
@@ -64,7 +64,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     orfs: Option<PathBuf>,
     #[command(flatten)]
-    power: power::Args,
+    power: PowerArgs,
     /// Folder to write; each design gets a folder in it
     #[arg(short, long, value_name = "DIR", default_value = "out/synth")]
     output: PathBuf,
