@@ -111,15 +111,24 @@ pub(super) struct Run {
     ops: Vec<(Slot, Slot, Slot)>,
 }
 
-/// Groups operations, given in an order of dependence, by level and kind.
+/// Operations that are scheduled together: few enough for their words to stay in the cache.
+const CHUNK: usize = 4096;
+
+/// Groups operations, given in an order of dependence, chunk by chunk by level and kind.
 pub(super) fn schedule(ops: &[Op], slots: usize) -> Vec<Run> {
     let mut level = vec![0_u32; slots];
+    ops.chunks(CHUNK).flat_map(|chunk| schedule_chunk(chunk, &mut level)).collect()
+}
+
+/// `level` is all 0 before and after.
+fn schedule_chunk(ops: &[Op], level: &mut [u32]) -> Vec<Run> {
     let mut keyed: Vec<(u32, Op)> = Vec::with_capacity(ops.len());
     for &op in ops {
         let at = level[op.a as usize].max(level[op.b as usize]) + 1;
         level[op.to as usize] = at;
         keyed.push((at, op));
     }
+    ops.iter().for_each(|op| level[op.to as usize] = 0);
     keyed.sort_by_key(|(at, op)| (*at, op.kind));
     let same = |a: &(u32, Op), b: &(u32, Op)| (a.0, a.1.kind) == (b.0, b.1.kind);
     let run = |group: &[(u32, Op)]| Run {

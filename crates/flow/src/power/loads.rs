@@ -90,7 +90,7 @@ impl Loads {
 }
 
 /// `Vertex_slew` and `Net_capacitance` are not in the manual, but in Debian's OpenSTA of 2019 they are the only way to
-/// all pins within a second.
+/// all pins within a second. Pins of instances that are modules have no vertices.
 fn script(timed: &Timed<'_>) -> String {
     let driver = timed.driving_cell.map_or(String::new(), |cell| {
         format!(
@@ -111,6 +111,7 @@ fn script(timed: &Timed<'_>) -> String {
          set out [open {OUTPUT} w]\n\
          foreach pin [get_pins -hierarchical *] {{\n\
          \x20 set vertex [lindex [$pin vertices] 0]\n\
+         \x20 if {{$vertex eq \"\"}} {{ continue }}\n\
          \x20 set net [$pin net]\n\
          \x20 set load 0\n\
          \x20 if {{$net ne \"NULL\"}} {{ set load [sta::Net_capacitance $net rise $corner max] }}\n\
