@@ -70,9 +70,8 @@ fn debian_osu018() {
     let CellKind::FlipFlop(ff) = &library.cell("DFFNEGX1").unwrap().kind else { panic!("not a flip-flop") };
     assert!(ff.falling);
     let opaque = |name: &&str| library.cell(name).unwrap().kind == CellKind::Opaque;
-    assert!(
-        ["LATCH", "TBUFX1"].iter().all(opaque) && !["DFFSR", "FAX1", "MUX2X1"].iter().any(|n| opaque(&n))
-    );
+    assert!(["LATCH", "TBUFX1"].iter().all(opaque));
+    assert!(!["DFFSR", "FAX1", "MUX2X1"].iter().any(opaque));
 }
 
 #[test]

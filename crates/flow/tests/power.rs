@@ -101,8 +101,9 @@ fn twice_the_toggles_twice_the_data_power() {
     let enabled = |cycles: usize| [vec![1; cycles], vec![0; 128 - cycles]].concat();
     let (half, busy) = (power(&netlist, &enabled(64)), power(&netlist, &enabled(128)));
     let data = |p: &Power| p.split.registers_mw + p.split.combinational_mw;
-    near(busy.toggle_rate / half.toggle_rate, 2.0, 0.01, "toggles");
-    near(data(&busy) / data(&half), 2.0, 0.01, "data power");
+    // The enable's own fall is in one of the two only.
+    near(busy.toggle_rate / half.toggle_rate, 2.0, 0.03, "toggles");
+    near(data(&busy) / data(&half), 2.0, 0.03, "data power");
 }
 
 #[test]

@@ -149,7 +149,7 @@ fn powers(
     }
     let progress = Progress::spinner("power");
     let one = |(target, report): (&Target, &Report)| {
-        progress.say(&format!("{}: running the netlist", report.design));
+        progress.say(format!("{}: running the netlist", report.design));
         let id = scope::module(target, &args.scope)?;
         let power = args.power.estimate(target, id, report, library, Duration::from_secs(args.timeout));
         power.map(Some).with_context(|| format!("power of {}", report.design))
