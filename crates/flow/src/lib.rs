@@ -1,4 +1,4 @@
-//! Back-ends that take RTL and bring back area and timing: platforms as data, tools found and run, results kept.
+//! Back-ends that take RTL and bring back area, timing and power: platforms as data, tools found and run, results kept.
 //!
 //! ```text
 //!  RTL + SDC ──► Yosys ── front end, mapping by several recipes ──► netlists ──► OpenSTA ──► timing
