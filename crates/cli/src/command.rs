@@ -7,7 +7,7 @@ mod doctor;
 mod generate;
 mod list;
 mod run;
-mod simulate;
+pub mod simulate;
 mod synth;
 mod verify;
 

@@ -11,11 +11,13 @@
 //! | [`engines`] | the ways of running a design |
 //! | [`simulation`] | a workload through one of them |
 //! | [`study`] | the accuracy of several designs on the same rows; [`plot`]: an SVG of it |
-//! | [`scope`] | the part of a design that is synthesised |
+//! | [`scope`] | the part of a design that is synthesised; [`boundary`]: what goes in and out of it |
+//! | [`power`] | its netlist run on the workload |
 //! | [`facts`] | the figures that follow from a configuration |
 //! | [`package`] | everything `generate` writes; [`output`]: how it gets to disk in one piece |
 //! | [`show`], [`progress`] | standard output and standard error |
 
+mod boundary;
 mod command;
 mod engines;
 mod facts;
@@ -23,6 +25,7 @@ mod output;
 mod package;
 mod packing;
 mod plot;
+mod power;
 mod progress;
 mod scope;
 mod show;

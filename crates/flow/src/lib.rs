@@ -1,4 +1,4 @@
-//! Back-ends that take RTL and bring back area and timing: platforms as data, tools found and run, results kept.
+//! Back-ends that take RTL and bring back area, timing and power: platforms as data, tools found and run, results kept.
 //!
 //! ```text
 //!  RTL + SDC ──► Yosys ── front end, mapping by several recipes ──► netlists ──► OpenSTA ──► timing
@@ -16,12 +16,19 @@
 //! | [`recipe`] | the ways of mapping logic to cells |
 //! | [`synthesis`] | a design through the back-ends: recipes, retries, highest frequency, hierarchy |
 //! | [`report`] | what comes back |
+//! | [`liberty`] | cells as simulation and power need them |
+//! | [`netlist`], [`activity`] | a mapped netlist read back, simulated and counted |
+//! | [`power`] | its power, from what was counted |
 
+pub mod activity;
 mod error;
+pub mod liberty;
 mod liberty_text;
 pub mod library;
+pub mod netlist;
 pub mod opensta;
 pub mod platform;
+pub mod power;
 mod process;
 pub mod recipe;
 pub mod registry;

@@ -39,6 +39,13 @@ impl OpenSta {
     pub fn version(&self) -> String {
         format!("OpenSTA {}", self.version)
     }
+
+    /// The command that runs a script and ends.
+    pub(crate) fn command(&self, script: &str) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command.args(["-exit", script]);
+        command
+    }
 }
 
 /// The longest path of each kind that the netlist has.
@@ -145,11 +152,7 @@ impl Context<'_> {
             scripts: vec![("sta.tcl", script)],
             outputs: &[],
         };
-        let done = step.perform(self.root, self.timeout, || {
-            let mut command = Command::new(PROGRAM);
-            command.args(["-exit", "sta.tcl"]);
-            command
-        })?;
+        let done = step.perform(self.root, self.timeout, || sta.command("sta.tcl"))?;
         let none =
             || FlowError::new(format!("no path of the design is timed; see {}", done.path(LOG).display()));
         let timing = parse(&done.read(LOG)?, period_ps).ok_or_else(none)?;

@@ -2,6 +2,7 @@
 
 use crate::output::write_file;
 use crate::package::constraints::{Boundary, sdc};
+use crate::power::{PowerArgs, PowerReport};
 use crate::progress::Progress;
 use crate::scope;
 use crate::show::{self, grouped, pairs, percent, table};
@@ -62,6 +63,8 @@ pub struct Args {
     /// Checkout of OpenROAD-flow-scripts
     #[arg(long, value_name = "DIR")]
     orfs: Option<PathBuf>,
+    #[command(flatten)]
+    power: PowerArgs,
     /// Folder to write; each design gets a folder in it
     #[arg(short, long, value_name = "DIR", default_value = "out/synth")]
     output: PathBuf,
@@ -82,6 +85,15 @@ struct Synthesis {
     scope: String,
     #[serde(flatten)]
     report: Report,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    power: Option<PowerReport>,
+}
+
+impl Synthesis {
+    /// What people read.
+    fn text(&self) -> String {
+        details(&self.report) + &self.power.as_ref().map_or(String::new(), PowerReport::text)
+    }
 }
 
 /// Synthesises the designs and prints their figures.
@@ -90,21 +102,23 @@ pub fn run(args: &Args) -> Result<()> {
     let targets = configs.into_iter().map(|c| Ok(Target::new(c)?)).collect::<Result<Vec<_>>>()?;
     let platform = find_platform(&args.platform)?;
     let jobs = targets.iter().map(|t| job(args, &platform, t)).collect::<Result<Vec<_>>>()?;
-    let reports = synthesise(args, library(args, &platform)?, &jobs)?;
-    let all = reports.into_iter().zip(&targets).map(|(report, target)| Synthesis {
+    let library = library(args, &platform)?;
+    let reports = synthesise(args, library.clone(), &jobs)?;
+    let powers = powers(args, &library, &targets, &reports)?;
+    let parts = reports.into_iter().zip(powers).zip(&targets);
+    let all = parts.map(|((report, power), target)| Synthesis {
         tool: crate::package::TOOL,
         config_hash: target.config.hash(),
         config: target.config.canonical(),
         scope: args.scope.clone(),
         report,
+        power,
     });
     let all: Vec<Synthesis> = all.collect();
     for (synthesis, job) in all.iter().zip(&jobs) {
         let json = serde_json::to_string_pretty(synthesis)?;
         write_file(&job.folder.join("report.json"), |mut file| Ok(writeln!(file, "{json}")?))?;
-        write_file(&job.folder.join("report.txt"), |mut file| {
-            Ok(write!(file, "{}", details(&synthesis.report))?)
-        })?;
+        write_file(&job.folder.join("report.txt"), |mut file| Ok(write!(file, "{}", synthesis.text())?))?;
     }
     if args.json { show::json(&all) } else { print(&all, &jobs) }
 }
@@ -121,6 +135,26 @@ fn synthesise(args: &Args, library: Library, jobs: &[Job]) -> Result<Vec<Report>
         let results = runs.into_iter().map(|run| run.join().expect("synthesis does not panic"));
         Ok(results.collect::<Result<_, _>>()?)
     })
+}
+
+/// The power of each design, where it is asked for.
+fn powers(
+    args: &Args,
+    library: &Library,
+    targets: &[Target],
+    reports: &[Report],
+) -> Result<Vec<Option<PowerReport>>> {
+    if !args.power.wanted() {
+        return Ok(reports.iter().map(|_| None).collect());
+    }
+    let progress = Progress::spinner("power");
+    let one = |(target, report): (&Target, &Report)| {
+        progress.say(format!("{}: running the netlist", report.design));
+        let id = scope::module(target, &args.scope)?;
+        let power = args.power.estimate(target, id, report, library, Duration::from_secs(args.timeout));
+        power.map(Some).with_context(|| format!("power of {}", report.design))
+    };
+    targets.iter().zip(reports).map(one).collect()
 }
 
 fn find_platform(name: &str) -> Result<Platform> {
@@ -184,7 +218,7 @@ fn job(args: &Args, platform: &Platform, target: &Target) -> Result<Job> {
 
 fn print(all: &[Synthesis], jobs: &[Job]) -> Result<()> {
     for (synthesis, job) in all.iter().zip(jobs) {
-        show::text(details(&synthesis.report))?;
+        show::text(synthesis.text())?;
         show::text(format!("  folder     {}\n\n", job.folder.display()))?;
     }
     if all.len() > 1 {

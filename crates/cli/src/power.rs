@@ -1,0 +1,275 @@
+//! `flashrtl synth --power`: the netlist run on the workload, held against the graph bit for bit, and its power.
+
+use crate::boundary::record_part;
+use crate::command::simulate::WorkloadArgs;
+use crate::packing::{jobs, scale};
+use crate::show::{grouped, pairs, percent, table};
+use crate::stimuli::record_unit;
+use crate::target::{Kind, Target};
+use crate::unit::Unit;
+use anyhow::{Result, bail, ensure};
+use arith::operator::Case;
+use attention::EngineSpec;
+use attention::config::{DesignConfig, UnitConfig};
+use attention::simulate::{Block, Recording, Stalls, record};
+use flow::activity::{self, Activity, Check};
+use flow::power::{Mapped, Power, Split, estimate};
+use flow::{Library, Report};
+use hdl::{Design, ModuleId};
+use serde::Serialize;
+use sim::Program;
+use std::time::Duration;
+
+/// Stimuli side by side: bits of a word.
+const LANES: usize = 64;
+/// Blocks of queries that a recording of an engine works through, the next one loading while the last one drains.
+const BLOCKS: usize = 2;
+/// Operands of each recording of a unit.
+const CASES: usize = 256;
+/// Chance that an input bit toggles in a cycle, where there is no workload.
+const VECTORLESS_RATE: f64 = 0.1;
+/// Cycles without workload.
+const VECTORLESS_CYCLES: usize = 256;
+
+/// Whether and from what activity power is computed.
+#[derive(clap::Args)]
+pub struct PowerArgs {
+    /// Compute power, from the activity of the netlist on the workload
+    #[arg(long)]
+    power: bool,
+    /// Compute power from random inputs instead, each bit toggling in a tenth of the cycles: says little of the workload
+    #[arg(long, conflicts_with = "power")]
+    vectorless: bool,
+    /// Key rows of each head that the netlist is run on
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
+    keys: u32,
+    #[command(flatten)]
+    workload: WorkloadArgs,
+}
+
+/// Power and the work that was done with it.
+#[derive(Clone, Serialize)]
+pub struct PowerReport {
+    /// The figures.
+    #[serde(flatten)]
+    pub power: Power,
+    /// Whether the outputs of the netlist were compared with the graph's; they agree, or there is no report.
+    pub bit_exact: bool,
+    /// Recordings that were replayed.
+    pub recordings: u64,
+    /// What `work` counts: steps of a query with a key, or operations of a unit.
+    pub unit_of_work: &'static str,
+    /// How much of it was done; of a part of an engine, by all of its copies.
+    pub work: u64,
+    /// Energy of one of it, in all copies of a part, in picojoule.
+    pub energy_pj: f64,
+}
+
+/// Parts that the printed table shows.
+const SHOWN: usize = 10;
+
+impl PowerReport {
+    /// What people read.
+    pub fn text(&self) -> String {
+        let Power { split, mhz, volts, total_mw, .. } = &self.power;
+        let of = |mw: f64| format!("{mw:.3} mW, {}", percent(mw / total_mw));
+        let compared = match self.bit_exact {
+            true => format!("netlist and graph agree bit for bit in {} recordings", self.recordings),
+            false => "not compared with the graph".to_string(),
+        };
+        let rows = [
+            (
+                "power",
+                format!("{total_mw:.3} mW at {mhz:.0} MHz, {volts} V; glitches and wires not included"),
+            ),
+            ("clock", of(split.clock_mw)),
+            ("registers", of(split.registers_mw)),
+            ("logic", of(split.combinational_mw)),
+            ("leakage", of(split.leakage_mw)),
+            ("energy", format!("{:.3} pJ per {}", self.energy_pj, self.unit_of_work)),
+            (
+                "activity",
+                format!("{}; {:.3} toggles per net and cycle", self.power.activity, self.power.toggle_rate),
+            ),
+            ("netlist", format!("{compared}, {} cycles", grouped(self.power.cycles))),
+        ];
+        format!("\n{}\n{}", pairs(&rows), self.parts())
+    }
+
+    /// Where the power goes.
+    fn parts(&self) -> String {
+        let row = |m: &flow::power::ModulePower| {
+            let name = if m.path.is_empty() { "(top)".to_string() } else { m.path.clone() };
+            let Split { clock_mw, registers_mw, combinational_mw, .. } = m.power;
+            let total = m.power.total_mw();
+            let figures = [clock_mw, registers_mw, combinational_mw, total].map(|mw| format!("{mw:.3}"));
+            [
+                vec![name, grouped(m.cells as u64)],
+                figures.to_vec(),
+                vec![percent(total / self.power.total_mw)],
+            ]
+            .concat()
+        };
+        let columns = ["own power", ">cells", ">clock mW", ">registers", ">logic", ">sum", ">share"];
+        let rows = self.power.modules.iter().take(SHOWN).map(row);
+        table(&columns, rows).lines().map(|line| format!("  {line}\n")).collect()
+    }
+}
+
+impl PowerArgs {
+    /// Whether power is asked for.
+    pub fn wanted(&self) -> bool {
+        self.power || self.vectorless
+    }
+
+    /// The power of what a synthesis left of the part `id` of the design.
+    pub fn estimate(
+        &self,
+        target: &Target,
+        id: ModuleId,
+        report: &Report,
+        cells: &Library,
+        timeout: Duration,
+    ) -> Result<PowerReport> {
+        let mapped = Mapped::of(report, cells, timeout)?;
+        let part = target.design.part(id);
+        let mhz = 1e6 / report.period_ps;
+        let figures = |activity: &Activity, source: &str| {
+            estimate(&mapped.netlist, &mapped.library, activity, &mapped.loads, mhz, source)
+        };
+        if self.vectorless {
+            let reset = Some((part.reset.port(), !part.reset.active_low));
+            let activity = activity::random(&mapped.program, reset, VECTORLESS_RATE, VECTORLESS_CYCLES, 1);
+            let source = format!("vectorless: random inputs, toggle rate {VECTORLESS_RATE}");
+            let power = figures(&activity, &source);
+            let (recordings, work) = (activity.stimuli, activity.cycles);
+            let energy_pj = power.energy_pj(work);
+            return Ok(PowerReport {
+                power,
+                bit_exact: false,
+                recordings,
+                unit_of_work: "cycle",
+                work,
+                energy_pj,
+            });
+        }
+        let Recorded { recordings, work, unit_of_work, from, source } = self.record(target, id)?;
+        let traces: Vec<_> = recordings.iter().map(|r| (&r.inputs, &r.outputs)).collect();
+        let activity = activity::replay(&mapped.program, &part, &traces, Check { from, ..Check::default() })?;
+        let power = figures(&activity, &source);
+        let energy_pj = power.energy_pj(work);
+        Ok(PowerReport {
+            power,
+            bit_exact: true,
+            recordings: activity.stimuli,
+            unit_of_work,
+            work,
+            energy_pj,
+        })
+    }
+
+    fn record(&self, target: &Target, id: ModuleId) -> Result<Recorded> {
+        match (&target.kind, &target.config.design) {
+            (Kind::Engine(spec), _) => {
+                let (source, blocks) = self.blocks(target, spec)?;
+                let recorded = if id == target.design.top {
+                    record_engine(&target.design, spec, &blocks)?
+                } else {
+                    record_inside(&target.design, id, spec, &blocks)?
+                };
+                Ok(Recorded { source: format!("{source}, {} keys", self.keys), ..recorded })
+            }
+            (Kind::Unit(unit), DesignConfig::Unit(config)) => {
+                ensure!(
+                    id == target.design.top,
+                    "--power: of a unit only the whole can be run; use --scope {} or --vectorless",
+                    crate::scope::WHOLE
+                );
+                record_operands(&target.design, unit, config)
+            }
+            _ => unreachable!("a target is of the kind of its configuration"),
+        }
+    }
+
+    /// Pairs of blocks from all heads in turn, each with the first keys.
+    fn blocks(&self, target: &Target, spec: &EngineSpec) -> Result<(String, Vec<Vec<Block>>)> {
+        let (workload, mut quantized) = self.workload.load(target)?;
+        for head in &mut quantized.heads {
+            let kept = (self.keys as usize * quantized.head_dim).min(head.k.len());
+            head.k.truncate(kept);
+            head.v.truncate(kept);
+        }
+        let jobs = jobs(spec, &quantized);
+        let heads = quantized.heads.len();
+        let mut by_head: Vec<Vec<Vec<Block>>> = vec![vec![]; heads];
+        for job in &jobs {
+            let blocks = job.blocks(spec, &quantized);
+            by_head[job.head].extend(blocks.chunks(BLOCKS).map(<[Block]>::to_vec));
+        }
+        let most = by_head.iter().map(Vec::len).max().unwrap_or(0);
+        let turns = (0..most).flat_map(|i| by_head.iter().filter_map(move |head| head.get(i)));
+        let blocks: Vec<Vec<Block>> = turns.take(LANES).cloned().collect();
+        if blocks.is_empty() {
+            bail!("--power: the workload has no queries");
+        }
+        Ok((workload.source, blocks))
+    }
+}
+
+struct Recorded {
+    recordings: Vec<Recording>,
+    work: u64,
+    unit_of_work: &'static str,
+    from: usize,
+    source: String,
+}
+
+fn steps(recordings: Vec<Recording>, work: u64, from: usize) -> Recorded {
+    Recorded { recordings, work, unit_of_work: "query-key pair", from, source: String::new() }
+}
+
+fn record_engine(design: &Design, spec: &EngineSpec, blocks: &[Vec<Block>]) -> Result<Recorded> {
+    let program = Program::compile(design)?;
+    let (mut recordings, mut work) = (vec![], 0);
+    for blocks in blocks {
+        let (outcome, recording) = record(spec, &program, blocks, scale(spec), Stalls::default())?;
+        work += outcome.useful_steps;
+        recordings.push(recording);
+    }
+    Ok(steps(recordings, work, 0))
+}
+
+/// What the copies of a part get to see while the engine works. Outputs of a part are compared from the time on when
+/// the first of its keys have come through, because what has no reset holds something else before.
+fn record_inside(
+    design: &Design,
+    id: ModuleId,
+    spec: &EngineSpec,
+    blocks: &[Vec<Block>],
+) -> Result<Recorded> {
+    let (mut recordings, mut work) = (vec![], 0.0);
+    for blocks in blocks {
+        let (copies, steps) = record_part(design, id, spec, blocks, scale(spec))?;
+        ensure!(!copies.is_empty(), "--power: {} is not in the engine", design.module(id).name);
+        let room = LANES - recordings.len();
+        work += steps as f64 * copies.len().min(room) as f64 / copies.len() as f64;
+        recordings.extend(copies.into_iter().take(room));
+        if recordings.len() == LANES {
+            break;
+        }
+    }
+    let shortest = recordings.iter().map(|r| r.inputs.cycles).min().unwrap_or(0);
+    Ok(steps(recordings, work.round() as u64, shortest / 2))
+}
+
+/// Random operands, one per cycle.
+fn record_operands(design: &Design, unit: &Unit, config: &UnitConfig) -> Result<Recorded> {
+    let runs = config.stimuli.div_ceil(CASES).clamp(1, LANES);
+    let cases: Vec<Case> = unit.cases(config.seed).skip(unit.directed()).take(runs * CASES).collect();
+    let recordings: Vec<Recording> = cases
+        .chunks(CASES)
+        .map(|cases| Ok(record_unit(design, unit, cases)?.recording))
+        .collect::<Result<_>>()?;
+    let source = format!("{} random operands, one per cycle", cases.len());
+    Ok(Recorded { recordings, work: cases.len() as u64, unit_of_work: "operation", from: 0, source })
+}

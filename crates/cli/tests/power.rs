@@ -1,0 +1,77 @@
+//! Power of synthesised designs with the real tools, on Debian's osu018. A tool that is missing is skipped aloud; with
+//! `FLASHRTL_STRICT=1` it fails.
+
+mod support;
+
+use serde_json::Value;
+use std::path::Path;
+use support::flashrtl;
+
+const OSU018: &str = "/usr/share/qflow/tech/osu018/osu018_stdcells.lib";
+
+fn have_tools() -> bool {
+    let missing = flow::registry::BACKENDS.iter().find_map(|backend| (backend.find)().err());
+    let why = match missing {
+        Some(why) => why.to_string(),
+        None if !Path::new(OSU018).exists() => "no osu018; apt-get install qflow-tech-osu018".into(),
+        None => return true,
+    };
+    assert!(std::env::var("FLASHRTL_STRICT").as_deref() != Ok("1"), "{why}");
+    eprintln!("SKIPPED: {why}");
+    false
+}
+
+/// The power that `flashrtl synth` reports in JSON.
+fn power(folder: &Path, args: &[&str]) -> Value {
+    let fixed = ["--quick", "--json", "-o", folder.to_str().unwrap()];
+    let call = flashrtl(&[&["synth"], args, &fixed].concat());
+    let mut all = call.env("FLASHRTL_PDK", "").env("FLASHRTL_ORFS", "").succeeds().json();
+    all[0]["power"].take()
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
+}
+
+#[test]
+fn a_unit_has_power_from_its_operands_or_from_random_inputs_which_are_called_so() {
+    if !have_tools() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let unit = ["expmul_bf16", "--clock", "100"];
+    let real = power(folder.path(), &[&unit[..], &["--power"]].concat());
+    assert_eq!((real["bit_exact"].as_bool(), real["unit_of_work"].as_str()), (Some(true), Some("operation")));
+    let parts = ["clock_mw", "registers_mw", "combinational_mw", "leakage_mw"].map(|key| number(&real[key]));
+    let total = number(&real["total_mw"]);
+    assert!(parts.iter().all(|p| *p > 0.0) && (parts.iter().sum::<f64>() / total - 1.0).abs() < 1e-9);
+    // One operation per cycle of 10 ns, and a few cycles more until the last is out.
+    let energy = number(&real["energy_pj"]);
+    assert!((1.0..1.1).contains(&(energy / (total * 10.0))), "{energy} pJ at {total} mW");
+    let random = power(folder.path(), &[&unit[..], &["--vectorless"]].concat());
+    assert!(random["activity"].as_str().unwrap().contains("vectorless") && random["bit_exact"] == false);
+    // A tenth of the inputs moves, not a half; the clock is the same.
+    assert!(number(&random["combinational_mw"]) < 0.6 * number(&real["combinational_mw"]));
+    assert_eq!(random["clock_mw"].as_f64().map(|mw| mw > 0.0), Some(true));
+    let fast = power(folder.path(), &["expmul_bf16", "--clock", "200", "--power"]);
+    assert!(number(&fast["total_mw"]) > 1.5 * total, "twice the clock");
+}
+
+#[test]
+fn an_element_has_power_from_what_it_sees_in_the_engine() {
+    if !have_tools() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let sets = ["--set", "array.head_dim=4", "--set", "array.query_lanes=1", "--scope", "element"];
+    let element = power(folder.path(), &[&["fa2_bf16_d64", "--power", "--keys", "24"], &sets[..]].concat());
+    assert_eq!(element["bit_exact"], true);
+    assert_eq!(element["unit_of_work"], "query-key pair");
+    assert!(element["recordings"].as_u64().unwrap() >= 5, "the copies of the element");
+    // A copy is busy in nearly every cycle, so that all five of a lane take five cycles' worth for a pair.
+    let period_ns = 1e3 / number(&element["mhz"]);
+    let per_cycle = number(&element["energy_pj"]) / (number(&element["total_mw"]) * period_ns);
+    assert!((5.0..9.0).contains(&per_cycle), "{per_cycle} cycles of one element per pair");
+    let modules = element["modules"].as_array().unwrap();
+    assert!(modules.iter().any(|m| m["path"].as_str().unwrap().starts_with("u_mul")), "{modules:?}");
+}

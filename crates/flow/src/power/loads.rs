@@ -1,0 +1,160 @@
+//! Loads of nets and slews of pins: from OpenSTA, or from the capacitances of the pins alone.
+
+use crate::error::FlowError;
+use crate::liberty::{Library, PinDirection};
+use crate::netlist::Netlist;
+use crate::opensta::OpenSta;
+use crate::step::{Input, Step, digest};
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// What the energies of a netlist's cells depend on.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Loads {
+    /// Capacitance on each net, in farad.
+    pub nets: Vec<f64>,
+    /// Rising and falling slew of each pin of each instance, in seconds.
+    pub slews: Vec<Vec<[f64; 2]>>,
+    /// Where they come from, for the report.
+    pub source: String,
+}
+
+/// What OpenSTA is given.
+#[derive(Clone, Debug)]
+pub struct Timed<'a> {
+    /// Liberty file, uncompressed.
+    pub liberty: &'a Path,
+    /// Netlist file.
+    pub netlist: &'a Path,
+    /// Its top module.
+    pub top: &'a str,
+    /// Constraints with the clock, in nanoseconds.
+    pub sdc: &'a Path,
+    /// The clock port. It is driven ideally, with slew 0: a clock tree is not there yet.
+    pub clock: &'a str,
+    /// Cell that drives all other inputs; ideal drivers if there is none.
+    pub driving_cell: Option<&'a str>,
+    /// Load of the outputs in units of the library.
+    pub output_load: f64,
+    /// Folder to run in.
+    pub folder: &'a Path,
+    /// Longest time it may take.
+    pub timeout: Duration,
+}
+
+/// The file that the script leaves.
+const OUTPUT: &str = "loads.txt";
+
+impl Loads {
+    /// Loads from pin capacitances, every slew the same: an estimate where there is no OpenSTA.
+    pub fn of_pins(netlist: &Netlist, library: &Library, slew: f64) -> Loads {
+        let mut nets = vec![0.0; netlist.nets.len()];
+        for instance in &netlist.instances {
+            let pins = library.cells()[instance.cell].pins.iter().zip(&instance.pins);
+            pins.for_each(|(pin, net)| {
+                if let Some(net) = net {
+                    nets[*net as usize] += pin.capacitance;
+                }
+            });
+        }
+        let slews = netlist.instances.iter().map(|i| vec![[slew; 2]; i.pins.len()]).collect();
+        Loads { nets, slews, source: format!("pin capacitances, slews of {:.0} ps", slew * 1e12) }
+    }
+
+    /// Loads and slews as OpenSTA computes them for the netlist file, wires having no capacitance.
+    ///
+    /// # Errors
+    /// OpenSTA fails, takes too long, or says nothing of some pin.
+    pub fn measure(
+        sta: &OpenSta,
+        timed: &Timed<'_>,
+        netlist: &Netlist,
+        library: &Library,
+    ) -> Result<Loads, FlowError> {
+        let input = |name: &str, path: &Path| {
+            let bytes = fs::read(path).map_err(FlowError::io(path))?;
+            Ok(Input { name: name.into(), path: PathBuf::from(path), digest: digest(&bytes) })
+        };
+        let inputs = vec![
+            input("cells.lib", timed.liberty)?,
+            input("netlist.v", timed.netlist)?,
+            input("design.sdc", timed.sdc)?,
+        ];
+        let (tool, scripts) = (sta.version(), vec![("sta.tcl", script(timed))]);
+        let step = Step { name: "loads", tool: &tool, inputs, scripts, outputs: &[OUTPUT] };
+        let done = step.perform(timed.folder, timed.timeout, || sta.command("sta.tcl"))?;
+        parse(&done.read(OUTPUT)?, netlist, library, tool.clone())
+    }
+}
+
+/// `Vertex_slew` and `Net_capacitance` are not in the manual, but in Debian's OpenSTA of 2019 they are the only way to
+/// all pins within a second. Pins of instances that are modules have no vertices.
+fn script(timed: &Timed<'_>) -> String {
+    let driver = timed.driving_cell.map_or(String::new(), |cell| {
+        format!(
+            "foreach port [all_inputs] {{\n\
+             \x20 if {{[get_property $port full_name] ne \"{}\"}} {{ set_driving_cell -lib_cell {cell} $port }}\n\
+             }}\n",
+            timed.clock
+        )
+    });
+    format!(
+        "read_liberty cells.lib\n\
+         read_verilog netlist.v\n\
+         link_design {top}\n\
+         set_cmd_units -time ns\n\
+         source design.sdc\n\
+         {driver}set_load {load} [all_outputs]\n\
+         set corner [sta::cmd_corner]\n\
+         set out [open {OUTPUT} w]\n\
+         foreach pin [get_pins -hierarchical *] {{\n\
+         \x20 set vertex [lindex [$pin vertices] 0]\n\
+         \x20 if {{$vertex eq \"\"}} {{ continue }}\n\
+         \x20 set net [$pin net]\n\
+         \x20 set load 0\n\
+         \x20 if {{$net ne \"NULL\"}} {{ set load [sta::Net_capacitance $net rise $corner max] }}\n\
+         \x20 set slews \"[sta::Vertex_slew $vertex rise max] [sta::Vertex_slew $vertex fall max]\"\n\
+         \x20 puts $out \"[get_property $pin full_name] $slews $load\"\n\
+         }}\n\
+         close $out\n",
+        top = timed.top,
+        load = timed.output_load,
+    )
+}
+
+/// Lines are `instance/pin rise fall load`.
+fn parse(text: &str, netlist: &Netlist, library: &Library, source: String) -> Result<Loads, FlowError> {
+    let mut lines: HashMap<String, [f64; 3]> = HashMap::new();
+    for line in text.lines() {
+        let mut words = line.rsplitn(4, ' ');
+        let mut number = || words.next().and_then(|w| w.parse::<f64>().ok());
+        let (load, fall, rise) = (number(), number(), number());
+        let unreadable = || FlowError::new(format!("cannot read `{line}` in {OUTPUT}"));
+        let [Some(rise), Some(fall), Some(load)] = [rise, fall, load] else { return Err(unreadable()) };
+        lines.insert(words.next().ok_or_else(unreadable)?.replace('\\', ""), [rise, fall, load]);
+    }
+    let mut nets = vec![0.0; netlist.nets.len()];
+    let mut slews = Vec::with_capacity(netlist.instances.len());
+    for instance in &netlist.instances {
+        let mut own = vec![[0.0; 2]; instance.pins.len()];
+        let pins = library.cells()[instance.cell].pins.iter().zip(&instance.pins).enumerate();
+        for (i, (pin, net)) in pins.filter(|(_, (pin, _))| pin.direction != PinDirection::Other) {
+            let Some(&[rise, fall, load]) = lines.get(&format!("{}/{}", instance.name, pin.name)) else {
+                let missing = format!("OpenSTA says nothing of {}/{}", instance.name, pin.name);
+                if net.is_some() {
+                    return Err(FlowError::new(missing));
+                }
+                continue;
+            };
+            own[i] = [rise, fall];
+            if let Some(net) = net {
+                // Every pin of a net says the same, except where a port of a module has nets on both sides.
+                nets[*net as usize] = f64::max(nets[*net as usize], load);
+            }
+        }
+        slews.push(own);
+    }
+    Ok(Loads { nets, slews, source })
+}

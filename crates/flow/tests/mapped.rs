@@ -1,0 +1,280 @@
+//! A pipelined adder mapped by the real tools to osu018: its netlist against the graph simulator bit for bit, its
+//! toggles against Icarus, its power with loads from OpenSTA.
+
+mod support;
+
+use flow::activity::{Check, PowerUp, Program, ReplayError, replay};
+use flow::liberty::Library;
+use flow::netlist::Netlist;
+use flow::power::{Loads, Timed, estimate};
+use flow::{Flow, Job, OpenSta, Places, Platform, Report};
+use hdl::{DelayModel, Design, Direction, Reset, Timing, verilog};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use sim::{Engine, ProgramEngine, Trace};
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+const PERIOD_PS: f64 = 8000.0;
+/// Cycles after which no flip-flop holds what it had at power-up.
+const WARM: usize = 16;
+
+fn table(path: &str) -> toml::Table {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../configs/platforms");
+    std::fs::read_to_string(Path::new(folder).join(path)).unwrap().parse().unwrap()
+}
+
+/// bf16 addition in several stages.
+fn adder() -> Design {
+    let model: DelayModel = table("nangate45.toml")["delay_model"]["1"].clone().try_into().unwrap();
+    let timing = Timing { period_ps: 800.0, model: Arc::new(model) };
+    let operator = arith::registry::find("fp-add").unwrap();
+    let params = arith::operator::Params::new(operator, numerics::catalog::parse("bf16").unwrap());
+    arith::registry::elaborate(operator, &params, Some(timing), Reset::default()).unwrap()
+}
+
+struct Mapped {
+    design: Design,
+    report: Report,
+    library: Library,
+    netlist: Netlist,
+}
+
+fn mapped(folder: &Path) -> Option<Mapped> {
+    support::file_or_skip(support::OSU018, "qflow-tech-osu018")?;
+    if let Some(why) = flow::registry::BACKENDS.iter().find_map(|backend| (backend.find)().err()) {
+        return support::skip(&why.to_string());
+    }
+    let platform = Platform::new("osu018", "", &table("osu018.toml")).unwrap();
+    let places = Places { liberty: vec![], pdk: None, orfs: None };
+    let cells = flow::Library::prepare(&platform, &places, folder).unwrap();
+    let design = adder();
+    let files = verilog::write(&design, &verilog::Header::default()).into_iter();
+    let files = files.filter(|f| f.name.ends_with(".v")).map(|f| (f.name, f.text)).collect();
+    let job = Job {
+        design: "adder".into(),
+        top: design.top().name.to_string(),
+        files,
+        sdc: format!("create_clock -name clk -period {} [get_ports clk]\n", PERIOD_PS / 1e3),
+        period_ps: PERIOD_PS,
+        keep_hierarchy: false,
+        quick: true,
+        fmax: false,
+        folder: folder.to_path_buf(),
+    };
+    let report = Flow::new(cells, 1, Duration::from_secs(600), &|_| ()).unwrap().run(&job).unwrap();
+    let library = Library::read(&report.prepared_liberty).unwrap();
+    let netlist = Netlist::read(&report.netlist, &report.top, &library).unwrap();
+    Some(Mapped { design, report, library, netlist })
+}
+
+/// Random inputs and what the graph simulator answers.
+fn recording(design: &Design, cycles: usize, seed: u64) -> (Trace, Trace) {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let mut inputs = Trace::new(design, Direction::Input);
+    inputs.cycles = cycles;
+    for port in &mut inputs.ports {
+        let draw = |_| random.random::<u64>() & (u64::MAX >> (64 - port.ty.width));
+        port.values = (0..cycles * port.ty.count as usize).map(draw).collect();
+    }
+    let outputs = ProgramEngine::default().run(design, &inputs).unwrap();
+    (inputs, outputs)
+}
+
+#[test]
+fn the_netlist_answers_as_the_graph_does_and_toggles_as_in_icarus() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(Mapped { design, report, library, netlist }) = mapped(folder.path()) else { return };
+    let program = Program::new(&netlist, &library, "clk").unwrap();
+    let recordings: Vec<(Trace, Trace)> =
+        (0..70).map(|seed| recording(&design, 100 + seed as usize, seed)).collect();
+    let pairs: Vec<(&Trace, &Trace)> = recordings.iter().map(|(i, o)| (i, o)).collect();
+    let activity = replay(&program, &design, &pairs, Check::default()).unwrap();
+    assert_eq!((activity.stimuli, activity.cycles), (70, (100..170).sum()));
+    replay(&program, &design, &pairs, Check { power_up: PowerUp::Random(7), from: 0 }).unwrap();
+    a_wrong_bit_is_found(&design, &program, &recordings);
+    a_wrong_cell_is_found(&design, &report, &library, &pairs);
+    power_of_the_mapped_unit(&report, &library, &netlist, &activity, folder.path());
+    if let Some(why) = sim::Tool::IVERILOG.unavailable() {
+        return support::skip(&why).unwrap_or_default();
+    }
+    let (inputs, outputs) = recording(&design, 1000, 99);
+    let found = icarus_toggles(&report, &inputs, folder.path());
+    let until = |cycles: usize| {
+        let cut = |trace: &Trace| Trace { cycles, ..trace.clone() };
+        replay(&program, &design, &[(&cut(&inputs), &cut(&outputs))], Check::default()).unwrap().toggles
+    };
+    let (warm, all) = (until(WARM), until(inputs.cycles));
+    let (mut ours, mut theirs) = (0, 0);
+    for (net, name) in netlist.nets.iter().enumerate().skip(2) {
+        ours += all[net] - warm[net];
+        theirs += found.get(name).unwrap_or_else(|| panic!("Icarus has no net `{name}`"));
+    }
+    println!("toggles: {ours}, in Icarus {theirs}");
+    assert!(ours > 100_000 && ours.abs_diff(theirs) * 1000 <= theirs, "{ours} toggles, in Icarus {theirs}");
+}
+
+/// The last recording, its last result with one bit turned.
+fn a_wrong_bit_is_found(design: &Design, program: &Program, recordings: &[(Trace, Trace)]) {
+    let mut wrong = recordings.to_vec();
+    let (_, outputs) = wrong.last_mut().unwrap();
+    *outputs.ports[0].values.last_mut().unwrap() ^= 1;
+    let pairs: Vec<(&Trace, &Trace)> = wrong.iter().map(|(i, o)| (i, o)).collect();
+    match replay(program, design, &pairs, Check::default()).unwrap_err() {
+        ReplayError::Mismatch { recording, at } => {
+            assert_eq!((recording, at.cycle), (69, 168));
+            assert_eq!(at.expected[0] ^ at.found.unwrap()[0], 1);
+        }
+        other => panic!("{other}"),
+    }
+}
+
+fn a_wrong_cell_is_found(design: &Design, report: &Report, library: &Library, pairs: &[(&Trace, &Trace)]) {
+    let text = std::fs::read_to_string(&report.netlist).unwrap();
+    let netlist = Netlist::parse(&text.replacen("  NAND2X1 ", "  NOR2X1 ", 1), &report.top, library).unwrap();
+    let program = Program::new(&netlist, library, "clk").unwrap();
+    let error = replay(&program, design, pairs, Check::default()).unwrap_err();
+    assert!(matches!(error, ReplayError::Mismatch { .. }), "{error}");
+}
+
+/// With loads and slews from OpenSTA; against those of the pins alone they differ little, as there are no wires.
+fn power_of_the_mapped_unit(
+    report: &Report,
+    library: &Library,
+    netlist: &Netlist,
+    activity: &flow::activity::Activity,
+    folder: &Path,
+) {
+    let timed = Timed {
+        liberty: &report.prepared_liberty,
+        netlist: &report.netlist,
+        top: &report.top,
+        sdc: &report.constraints,
+        clock: "clk",
+        driving_cell: Some("BUFX2"),
+        output_load: 0.0373,
+        folder,
+        timeout: Duration::from_secs(60),
+    };
+    let loads = Loads::measure(&OpenSta::find().unwrap(), &timed, netlist, library).unwrap();
+    let mhz = 1e6 / PERIOD_PS;
+    let power = estimate(netlist, library, activity, &loads, mhz, "random operands");
+    let pins = estimate(netlist, library, activity, &Loads::of_pins(netlist, library, 0.1e-9), mhz, "");
+    println!("{power:#?}");
+    assert!(
+        (power.total_mw / pins.total_mw - 1.0).abs() < 0.25,
+        "{} against {}",
+        power.total_mw,
+        pins.total_mw
+    );
+    let parts: f64 = power.modules.iter().map(|m| m.power.total_mw()).sum();
+    assert!((parts / power.total_mw - 1.0).abs() < 1e-9 && power.split.leakage_mw > 0.0);
+    assert!(
+        power.split.clock_mw > 0.0 && power.split.registers_mw > 0.0 && power.split.combinational_mw > 0.0
+    );
+}
+
+/// Toggles of every net of the netlist in Icarus from cycle [`WARM`] on, with the models that Yosys makes of Liberty.
+fn icarus_toggles(report: &Report, inputs: &Trace, folder: &Path) -> HashMap<String, u64> {
+    let run = |program: &str, args: &[&str]| {
+        let output = Command::new(program).args(args).current_dir(folder).output().unwrap();
+        assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+    };
+    let library = report.prepared_liberty.canonicalize().unwrap();
+    let models = "read_liberty -ignore_miss_func -ignore_miss_data_latch";
+    run("yosys", &["-q", "-p", &format!("{models} {}; write_verilog -noattr models.v", library.display())]);
+    std::fs::write(folder.join("tb.v"), testbench(report, inputs, folder)).unwrap();
+    run("iverilog", &["-o", "tb.vvp", "tb.v", "netlist.v", "models.v"]);
+    run("vvp", &["-n", "tb.vvp"]);
+    toggles(&folder.join("tb.vcd"))
+}
+
+/// Inputs change with the rising edge, cycle c at time 10 · (c + 1).
+fn testbench(report: &Report, inputs: &Trace, folder: &Path) -> String {
+    let width: u32 = inputs.ports.iter().map(|p| p.ty.bits()).sum();
+    let mut lines = String::new();
+    for cycle in 0..inputs.cycles {
+        for port in &inputs.ports {
+            assert_eq!(port.ty.count, 1);
+            write!(lines, "{:0width$b}", port.at(cycle)[0], width = port.ty.width as usize).unwrap();
+        }
+        lines.push('\n');
+    }
+    std::fs::write(folder.join("stimulus.txt"), lines).unwrap();
+    let names = inputs.ports.iter().map(|p| p.name.to_string()).collect::<Vec<_>>().join(", ");
+    let declared: String =
+        inputs.ports.iter().map(|p| format!("  reg [{}:0] {};\n", p.ty.width - 1, p.name)).collect();
+    let pins: String = inputs.ports.iter().map(|p| format!(", .{0}({0})", p.name)).collect();
+    format!(
+        "`timescale 1ns/1ns\nmodule tb;\n{declared}  reg clk = 0; reg [{}:0] lines [0:{}]; integer i = 0;\n\
+         \x20 {} dut(.clk(clk){pins});\n\
+         \x20 always #5 clk = ~clk;\n\
+         \x20 always @(posedge clk) begin {{{names}}} <= lines[i]; i <= i + 1; end\n\
+         \x20 initial begin $readmemb(\"stimulus.txt\", lines); $dumpfile(\"tb.vcd\"); $dumpvars(0, dut);\n\
+         \x20   #{} $finish; end\nendmodule\n",
+        width - 1,
+        inputs.cycles - 1,
+        report.top,
+        10 * inputs.cycles + 4,
+    )
+}
+
+/// Transitions between 0 and 1 of every bit of the scope `dut` itself, from cycle [`WARM`] on.
+fn toggles(path: &Path) -> HashMap<String, u64> {
+    let mut parser = vcd::Parser::new(std::io::BufReader::new(std::fs::File::open(path).unwrap()));
+    let header = parser.parse_header().unwrap();
+    let dut = header.find_scope(&["tb", "dut"]).unwrap();
+    // Nets that are joined share a code: a code has several names.
+    let mut names: HashMap<vcd::IdCode, Vec<(String, u32, bool)>> = HashMap::new();
+    for item in &dut.items {
+        if let vcd::ScopeItem::Var(var) = item {
+            let bus = matches!(var.index, Some(vcd::ReferenceIndex::Range(..)));
+            names.entry(var.code).or_default().push((var.reference.clone(), var.size, bus));
+        }
+    }
+    let mut last: HashMap<(vcd::IdCode, usize), vcd::Value> = HashMap::new();
+    let mut counts: HashMap<(vcd::IdCode, usize), u64> = HashMap::new();
+    let mut time = 0;
+    for command in parser {
+        let changes = match command.unwrap() {
+            vcd::Command::Timestamp(t) => {
+                time = t;
+                continue;
+            }
+            vcd::Command::ChangeScalar(code, value) => vec![((code, 0), value)],
+            vcd::Command::ChangeVector(code, values) => {
+                let width = names.get(&code).map_or(values.len(), |n| n[0].1 as usize);
+                let fill =
+                    if values.iter().next() == Some(vcd::Value::X) { vcd::Value::X } else { vcd::Value::V0 };
+                let bits: Vec<_> = values.iter().collect();
+                let bit = |i: usize| if i < bits.len() { bits[bits.len() - 1 - i] } else { fill };
+                (0..width).map(|i| ((code, i), bit(i))).collect()
+            }
+            _ => continue,
+        };
+        for (key, value) in changes {
+            let known = |v: vcd::Value| matches!(v, vcd::Value::V0 | vcd::Value::V1);
+            let before = last.insert(key, value);
+            if before.is_some_and(|b| known(b) && known(value) && b != value)
+                && time >= 10 * (WARM as u64 + 1) - 5
+            {
+                *counts.entry(key).or_default() += 1;
+            }
+        }
+    }
+    let mut all = HashMap::new();
+    for (code, names) in names {
+        for (name, width, bus) in names {
+            for i in 0..width as usize {
+                let bit =
+                    if bus { format!("{name}[{i}]") } else { name.trim_start_matches('\\').to_string() };
+                all.insert(bit, counts.get(&(code, i)).copied().unwrap_or(0));
+            }
+        }
+    }
+    all
+}
