@@ -1,5 +1,6 @@
 //! Parts that kernels use and that are no units of their own, against their references: the dot product with a run-time
-//! scale, base-2 scores and fractions, levels and scores of ExpMul, mixed formats, subtraction, σ and ln in the widths of accumulators.
+//! scale, base-2 scores and fractions, levels and scores of ExpMul, mixed formats, subtraction, σ and ln in the widths of
+//! accumulators.
 
 mod support;
 
