@@ -1,15 +1,19 @@
 //! Parts that kernels use and that are no units of their own, against their references: the dot product with a run-time
-//! scale, the levels and scores of ExpMul, mixed formats, subtraction, σ and ln in the widths of accumulators.
+//! scale, base-2 scores and fractions, levels and scores of ExpMul, mixed formats, subtraction, σ and ln in the widths of
+//! accumulators.
 
 mod support;
 
 use arith::operator::Case;
-use arith::{ExpMul, FpAdd, FpMul, FusedDot, Ln, Sigmoid};
+use arith::{Exp2Fraction, ExpMul, FpAdd, FpMul, FusedDot, Ln, Sigmoid, ToBase2Score};
 use hdl::{Design, ModuleBuilder, Reset, Signal, Timing, Type, elaborate};
 use numerics::catalog::{BF16, E4M3, FP32};
 use numerics::lse::LseSpec;
 use numerics::stratified::Stratified;
-use numerics::{DotSpec, ExpMulSpec, Format, Policy, SigmoidForm, SigmoidLnSpec, catalog, dot, scalar};
+use numerics::{
+    Base2Score, Base2Spec, DotSpec, ExpMulSpec, Format, Policy, SigmoidForm, SigmoidLnSpec, catalog, dot,
+    scalar,
+};
 use support::{STIMULI, simulate, timing};
 
 fn clocks() -> [Option<Timing>; 3] {
@@ -84,6 +88,31 @@ fn exp_mul_scores_of_every_bf16() {
         check(&cases, score, &input, |b, x| unit.quantize_score(b, "score", x[0]));
         let level = |c: &Case| u64::from(spec.quantize(c[0][0]));
         check(&cases, level, &input, |b, x| unit.quantize(b, "level", x[0]));
+    }
+}
+
+#[test]
+fn base2_scores_of_every_bf16() {
+    let cases: Vec<Case> = all(BF16).map(|x| vec![vec![x]]).collect();
+    for (int_bits, frac_bits) in [(9, 7), (4, 12), (14, 1)] {
+        let score = Base2Score { int_bits, frac_bits };
+        let mask = u64::MAX >> (64 - score.bits());
+        let expected = |c: &Case| score.quantize(BF16, c[0][0], true) as u64 & mask;
+        let unit = ToBase2Score { format: BF16, score };
+        check(&cases, expected, &[("s", float(BF16))], |b, x| unit.call(b, "score", x[0]));
+    }
+}
+
+#[test]
+fn powers_of_two_of_every_fraction() {
+    for (frac_bits, weight_bits, segments) in [(7, 8, 8), (7, 8, 128), (9, 2, 4), (4, 5, 1), (10, 12, 16)] {
+        let score = Base2Score { int_bits: 9, frac_bits };
+        let spec = Base2Spec { score, weight_bits, segments };
+        let cases: Vec<Case> = (0..1 << frac_bits).map(|fraction| vec![vec![fraction]]).collect();
+        let table = spec.tables();
+        let expected = |c: &Case| spec.significand(&table, c[0][0]) - (1 << (weight_bits - 1));
+        let input = [("fraction", Type::unsigned(frac_bits))];
+        check(&cases, expected, &input, |b, x| Exp2Fraction { spec }.call(b, "exp2", x[0]));
     }
 }
 
