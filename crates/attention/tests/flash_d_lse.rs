@@ -64,3 +64,12 @@ fn other_accumulators() {
         check(&spec, None, i as u64);
     }
 }
+
+/// At 1 GHz the product of a 20-bit difference takes more than a cycle and is made in parts.
+#[test]
+fn a_product_of_several_cycles() {
+    let kernel = FlashDLse { spec: LSE_PRESETS[6].1, skip_threshold: 0 };
+    let mut spec = spec(kernel, BF16, 4, 1, 1);
+    spec.accumulator = Accumulator::parse("fixed18").unwrap();
+    check(&spec, Some(timing(1000.0)), 9);
+}

@@ -31,7 +31,7 @@ fn json_has_what_the_documentation_says() {
     assert_eq!(configs.len(), 2);
     let mid = &configs[1];
     assert_eq!((&mid["name"], &mid["kernel"]), (&"flash_d_lse_mid_bf16_d64".into(), &"flash-d-lse".into()));
-    assert_eq!((&mid["formats"]["accumulator"], &mid["max_keys"]), (&"e8m12".into(), &4096.into()));
+    assert_eq!((&mid["formats"]["accumulator"], &mid["max_keys"]), (&"fixed18".into(), &4096.into()));
     assert_eq!(mid["config_hash"].as_str().unwrap().len(), 64);
     let names: Vec<&str> =
         mid["groups"].as_array().unwrap().iter().map(|g| g["group"].as_str().unwrap()).collect();

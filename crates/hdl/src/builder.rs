@@ -343,10 +343,13 @@ impl ModuleBuilder {
         (cycle + 1, timing.fresh())
     }
 
-    /// Whether an operation of size `n` can stand between two registers; always so where nothing is pipelined.
-    pub(crate) fn fits_a_cycle(&self, kind: OpKind, n: u32) -> bool {
-        let fits = |t: &Timing| t.fresh() + t.model.delay(kind, n, 1) <= t.latest();
-        !self.is_automatic() || self.timing().is_none_or(fits)
+    /// Whether an operation of size `whole` cannot stand between two registers, and one of size `part` takes less.
+    pub(crate) fn wants_parts(&self, kind: OpKind, whole: u32, part: u32) -> bool {
+        let wants = |t: &Timing| {
+            let delay = |n| t.model.delay(kind, n, 1);
+            t.fresh() + delay(whole) > t.latest() && delay(part) < delay(whole)
+        };
+        self.is_automatic() && self.timing().is_some_and(wants)
     }
 
     /// The latest cycle any of the signals is in.

@@ -385,11 +385,11 @@ impl<'b> ops::Mul for Signal<'b> {
     fn mul(self, other: Self) -> Self {
         let signed = self.same_sign(other);
         let width = self.width() + other.width();
-        if self.builder.fits_a_cycle(OpKind::Mul, width) || width < 8 {
-            return self.op(Op::Mul(self.id, other.id), Type { width, count: 1, signed });
-        }
         let (long, short) = if self.width() > other.width() { (self, other) } else { (other, self) };
-        long.times_in_halves(short)
+        if long.width() > 2 && self.builder.wants_parts(OpKind::Mul, width, width - long.width() / 2) {
+            return long.times_in_halves(short);
+        }
+        self.op(Op::Mul(self.id, other.id), Type { width, count: 1, signed })
     }
 }
 
