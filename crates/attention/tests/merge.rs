@@ -179,5 +179,11 @@ fn check_against_whole(spec: &EngineSpec, whole: &Block, query: usize, row: &[u6
     let error: f64 = row.iter().zip(&at_once).map(|(a, b)| (decode(a) - decode(b)).powi(2)).sum();
     let size: f64 = values.iter().flatten().map(|v| spec.value.decode(*v).abs()).fold(0.0, f64::max);
     let worst = size * f64::from(spec.head_dim).sqrt();
-    assert!(error.sqrt() <= 0.1 * worst, "{:?}: {} of {worst}", spec.kernel, error.sqrt());
+    let coarse = ["fa2-expmul", "flash-d"].contains(&spec.kernel.name());
+    assert!(
+        error.sqrt() <= if coarse { 0.1 } else { 0.04 } * worst,
+        "{:?}: {} of {worst}",
+        spec.kernel,
+        error.sqrt()
+    );
 }
