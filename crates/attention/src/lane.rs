@@ -239,19 +239,39 @@ fn update<'m>(
         }
     }
 
+    let elements = elements(m, spec, steps.slot, levels, write, v, &controls);
+    let row = if kernel.has_sum() && spec.result == ResultForm::Row {
+        kernel.normalize(m, spec, elements.elements(1, spec.head_dim), elements.element(0))
+    } else {
+        elements
+    };
+    (row, m.concat(&after.into_iter().rev().collect::<Vec<_>>()))
+}
+
+/// The sum, if the kernel has one, and o as they stand after the step.
+fn elements<'m>(
+    m: &'m ModuleBuilder,
+    spec: &EngineSpec,
+    slot: Signal<'m>,
+    levels: Option<Levels<'m>>,
+    write: Signal<'m>,
+    v: Signal<'m>,
+    controls: &[(&'static str, Signal<'m>)],
+) -> Signal<'m> {
+    let kernel = &spec.kernel;
     let one = || m.lit(spec.float().one(), spec.float().width());
     let extended = if kernel.has_sum() { m.bundle(&[one(), v]).named("v_extended") } else { v };
     let (name, doc) = kernel.element_kind(spec);
     let blocks = if levels.is_some() { "_blocks" } else { "" };
     let name = format!("{name}{blocks}_i{}", spec.interleave);
-    let mut inputs = vec![("v", each(extended)), ("slot", steps.slot.into()), ("write", write.into())];
+    let mut inputs = vec![("v", each(extended)), ("slot", slot.into()), ("write", write.into())];
     if let Some(levels) = levels {
         inputs.extend([("outer", levels.outer.into()), ("takes_inner", levels.merge.into())]);
     }
     let fixed = inputs.len();
     inputs.extend(controls.iter().map(|&(name, signal)| (name, signal.into())));
     let count = spec.head_dim + u32::from(kernel.has_sum());
-    let elements = m.call_array("element", count, Kind { name: &name, doc }, &inputs, |m, x| {
+    m.call_array("element", count, Kind { name: &name, doc }, &inputs, |m, x| {
         let levels = levels.map(|_| Levels { outer: x[3], merge: x[4] });
         let addend = kernel.addend(m, spec, x[0], &x[fixed..]);
         let mut inputs = vec![addend, x[2]];
@@ -263,13 +283,7 @@ fn update<'m>(
             (vec![next], x[1], next)
         });
         vec![("o", o)]
-    })[0];
-    let row = if kernel.has_sum() && spec.result == ResultForm::Row {
-        kernel.normalize(m, spec, elements.elements(1, spec.head_dim), elements.element(0))
-    } else {
-        elements
-    };
-    (row, m.concat(&after.into_iter().rev().collect::<Vec<_>>()))
+    })[0]
 }
 
 /// The state that a step of a recurrence is about.

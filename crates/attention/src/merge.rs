@@ -21,6 +21,9 @@ pub struct MergeUnit {
     spec: EngineSpec,
 }
 
+/// What an element is told, by name.
+type Control<'m> = (&'static str, Signal<'m>);
+
 /// A state as signals.
 #[derive(Clone)]
 struct Partial<'m> {
@@ -58,23 +61,21 @@ impl MergeUnit {
         Partial { empty, scalars, elements, anchor: rest.first().copied() }
     }
 
-    /// A state under the larger anchor of two.
+    /// The elements of a state under the larger anchor of two; `like` names the controls.
     fn raised<'m>(
         &self,
         m: &'m ModuleBuilder,
-        state: &Partial<'m>,
-        anchor: Signal<'m>,
         name: &str,
-    ) -> Partial<'m> {
-        let Some(own) = state.anchor else { return state.clone() };
+        state: &Partial<'m>,
+        anchor: Option<Signal<'m>>,
+        like: &[Control<'m>],
+    ) -> Signal<'m> {
+        let (Some(own), Some(anchor)) = (state.anchor, anchor) else { return state.elements };
         let raises = anchor.ne(own).named(&format!("raises_{name}"));
         let shift = ((anchor - own).low(own.width()) - m.lit(1, 1)).low(own.width());
         let controls = self.spec.kernel.rescale(m, &self.spec, shift, raises);
-        let zero = m.zero(state.elements.ty());
-        Partial {
-            elements: self.elements(m, &format!("rescale_{name}"), state.elements, zero, &controls),
-            ..state.clone()
-        }
+        let controls: Vec<Control<'m>> = like.iter().map(|(name, _)| *name).zip(controls).collect();
+        self.elements(m, &format!("rescale_{name}"), state.elements, m.zero(state.elements.ty()), &controls)
     }
 
     /// One step of every element.
@@ -84,13 +85,12 @@ impl MergeUnit {
         instance: &str,
         o: Signal<'m>,
         v: Signal<'m>,
-        controls: &[Signal<'m>],
+        controls: &[Control<'m>],
     ) -> Signal<'m> {
-        const NAMES: [&str; 8] = ["c0", "c1", "c2", "c3", "c4", "c5", "c6", "c7"];
         let (name, doc) = self.spec.kernel.element_kind(&self.spec);
         let name = format!("{name}_step");
         let mut inputs: Vec<(&str, Arg<'m>)> = vec![("o", each(o)), ("v", each(v))];
-        inputs.extend(NAMES.iter().zip(controls).map(|(name, &control)| (*name, control.into())));
+        inputs.extend(controls.iter().map(|&(name, control)| (name, control.into())));
         m.call_array(instance, o.ty().count, Kind { name: &name, doc }, &inputs, |m, x| {
             vec![("next", self.spec.kernel.element(m, &self.spec, x[0], x[1], &x[2..]))]
         })[0]
@@ -111,28 +111,22 @@ impl MergeUnit {
     fn merged<'m>(&self, m: &'m ModuleBuilder, a: &Partial<'m>, b: &Partial<'m>) -> Partial<'m> {
         let kernel = &self.spec.kernel;
         let anchor = a.anchor.zip(b.anchor).map(|(a, b)| b.gt(a).mux(b, a).named("larger_anchor"));
-        let raised =
-            |state, name| anchor.map_or_else(|| Partial::clone(state), |at| self.raised(m, state, at, name));
-        let (a_raised, b_raised) = (raised(a, "a"), raised(b, "b"));
         let (on, off) = (m.lit(1, 1), m.lit(0, 1));
         let convert = (kernel.merge_steps() > 1).then_some(off);
         let step = ScalarStep { score: self.score(m, b), fresh: off, update: on, merges: Some(on), convert };
         let scalar = kernel.scalar(m, &self.spec, &a.scalars, step);
-        let controls: Vec<Signal<'m>> =
-            kernel.controls(m, &self.spec, &scalar.out).into_iter().map(|(name, c)| c.named(name)).collect();
-        let elements = self.elements(m, "element", a_raised.elements, b_raised.elements, &controls);
-        let only =
-            |a: Signal<'m>,
-             b: Signal<'m>,
-             state_a: &Partial<'m>,
-             state_b: &Partial<'m>,
-             merged: Signal<'m>| { state_a.empty.mux(b, state_b.empty.mux(a, merged)) };
+        let controls = kernel.controls(m, &self.spec, &scalar.out);
+        let [a_elements, b_elements] =
+            [("a", a), ("b", b)].map(|(name, state)| self.raised(m, name, state, anchor, &controls));
+        let elements = self.elements(m, "element", a_elements, b_elements, &controls);
+        let pick = |x: Signal<'m>, y: Signal<'m>, merged| a.empty.mux(y, b.empty.mux(x, merged));
         let scalars = a.scalars.iter().zip(&b.scalars).zip(&scalar.next);
+        let anchors = a.anchor.zip(b.anchor).zip(anchor);
         Partial {
             empty: (a.empty & b.empty).named("both_empty"),
-            scalars: scalars.map(|((&x, &y), &merged)| only(x, y, a, b, merged)).collect(),
-            elements: only(a.elements, b.elements, a, b, elements).named("merged"),
-            anchor: anchor.map(|at| only(a.anchor.unwrap_or(at), b.anchor.unwrap_or(at), a, b, at)),
+            scalars: scalars.map(|((&x, &y), &merged)| pick(x, y, merged)).collect(),
+            elements: pick(a.elements, b.elements, elements).named("merged"),
+            anchor: anchors.map(|((x, y), larger)| pick(x, y, larger)),
         }
     }
 

@@ -2,33 +2,10 @@
 
 mod support;
 
-use attention::EngineSpec;
-use attention::simulate::{Block, Stalls, run};
-use hdl::{Reset, Timing};
 use numerics::Format;
 use numerics::catalog::{BF16, E4M3};
 use numerics::lse::Accumulator;
-use numerics::stratified::Rng;
-use sim::Program;
-use support::{KERNELS, blocks, engine, timing};
-
-fn check(spec: &EngineSpec, clock: Option<Timing>, seed: u64) {
-    let (spec, design) = match clock {
-        None => (spec.clone(), spec.elaborate(None, Reset::default()).unwrap()),
-        clock => spec.elaborate_auto(clock, Reset::default()).unwrap(),
-    };
-    let program = Program::compile(&design).unwrap();
-    let mut rng = Rng::new(seed);
-    let jobs: Vec<Vec<Block>> = (0..4).map(|_| blocks(&spec, &mut rng, 5, 25)).collect();
-    let mut simulator = program.simulator(jobs.len());
-    simulator.randomize(seed);
-    let stalls = Stalls { q: 0.3, kv: 0.2, o: 0.4, seed };
-    let outcomes = run(&spec, &mut simulator, &jobs, None, stalls, |_| Ok(())).unwrap();
-    for (job, outcome) in jobs.iter().zip(outcomes) {
-        let expected: Vec<_> = job.iter().flat_map(|b| b.reference(&spec, None)).collect();
-        assert_eq!(expected, outcome.rows, "{:?} {} {:?}", spec.kernel, spec.accumulator, spec.key_block);
-    }
-}
+use support::{KERNELS, check_against_model, engine, timing};
 
 /// Both clocks, some block sizes, all kernels that allow the accumulator.
 fn every_kernel(accumulators: &[Accumulator], blocks: &[Option<u32>]) {
@@ -44,7 +21,7 @@ fn every_kernel(accumulators: &[Accumulator], blocks: &[Option<u32>]) {
                 }
                 (spec.accumulator, spec.key_block) = (accumulator, key_block);
                 let clock = [None, Some(timing(400.0))][n / 2 % 2].clone();
-                check(&spec, clock, n as u64);
+                check_against_model(&spec, clock, n as u64);
             }
         }
     }

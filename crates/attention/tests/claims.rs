@@ -44,7 +44,16 @@ fn fine_is_never_worse_than_the_baseline() {
 
 #[test]
 fn no_kernel_gives_anything_but_numbers() {
-    for name in ["fa2_expmul_bf16_d64", "flash_d_lse_shift_fp8_d64", "flash_d_lse_table_fp8_d64"] {
+    let names = [
+        "fa2_expmul_bf16_d64",
+        "fa2_base2_bf16_d64",
+        "flash_d_bf16_d64",
+        "flash_d_fp8_d64",
+        "flash_d_lse_mid_fp8_d64",
+        "flash_d_lse_shift_fp8_d64",
+        "flash_d_lse_table_fp8_d64",
+    ];
+    for name in names {
         for group in GROUPS {
             error(&of_group(&spec(name, &[]), group, group.keys.min(300)));
         }

@@ -4,15 +4,11 @@ mod support;
 
 use attention::EngineSpec;
 use attention::kernel::Fa2Base2;
-use attention::simulate::{Block, Stalls, run};
-use hdl::{Reset, Timing};
 use numerics::catalog::{BF16, E4M3, FP32};
 use numerics::lse::Accumulator;
-use numerics::stratified::Rng;
 use numerics::{Base2Score, Base2Spec, Format, Policy, Rounding};
-use sim::Program;
 use std::sync::Arc;
-use support::{FA2, blocks, engine, timing};
+use support::{FA2, check_against_model, engine, timing};
 
 /// Score width Is.Fs, bits of the weight, segments.
 const OPTIONS: [(u32, u32, u32, u32); 7] = [
@@ -35,29 +31,11 @@ fn spec(n: usize) -> EngineSpec {
     engine
 }
 
-fn check(spec: &EngineSpec, clock: Option<Timing>, seed: u64) {
-    let (spec, design) = match clock {
-        None => (spec.clone(), spec.elaborate(None, Reset::default()).unwrap()),
-        clock => spec.elaborate_auto(clock, Reset::default()).unwrap(),
-    };
-    let program = Program::compile(&design).unwrap();
-    let mut rng = Rng::new(seed);
-    let jobs: Vec<Vec<Block>> = (0..4).map(|_| blocks(&spec, &mut rng, 5, 25)).collect();
-    let mut simulator = program.simulator(jobs.len());
-    simulator.randomize(seed);
-    let stalls = Stalls { q: 0.3, kv: 0.2, o: 0.4, seed };
-    let outcomes = run(&spec, &mut simulator, &jobs, None, stalls, |_| Ok(())).unwrap();
-    for (job, outcome) in jobs.iter().zip(outcomes) {
-        let expected: Vec<_> = job.iter().flat_map(|b| b.reference(&spec, None)).collect();
-        assert_eq!(expected, outcome.rows, "{:?} {}", spec.kernel, spec.accumulator);
-    }
-}
-
 #[test]
 fn every_width_untimed_and_pipelined() {
     for n in 0..OPTIONS.len() {
-        check(&spec(n), None, n as u64);
-        check(&spec(n + 1), Some(timing([500.0, 1000.0][n % 2])), n as u64);
+        check_against_model(&spec(n), None, n as u64);
+        check_against_model(&spec(n + 1), Some(timing([500.0, 1000.0][n % 2])), n as u64);
     }
 }
 
@@ -72,7 +50,7 @@ fn accumulators() {
             spec.value = E4M3;
             (spec.accumulator, spec.key_block) = (Accumulator::Float(format), key_block);
             spec.policy = Policy::with_rounding([Rounding::Rne, Rounding::Rtz][n % 2]);
-            check(&spec, [None, Some(timing(600.0))][n / 2].clone(), 40 + n as u64);
+            check_against_model(&spec, [None, Some(timing(600.0))][n / 2].clone(), 40 + n as u64);
         }
     }
 }

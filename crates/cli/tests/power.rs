@@ -5,21 +5,7 @@ mod support;
 
 use serde_json::Value;
 use std::path::Path;
-use support::flashrtl;
-
-const OSU018: &str = "/usr/share/qflow/tech/osu018/osu018_stdcells.lib";
-
-fn have_tools() -> bool {
-    let missing = flow::registry::BACKENDS.iter().find_map(|backend| (backend.find)().err());
-    let why = match missing {
-        Some(why) => why.to_string(),
-        None if !Path::new(OSU018).exists() => "no osu018; apt-get install qflow-tech-osu018".into(),
-        None => return true,
-    };
-    assert!(std::env::var("FLASHRTL_STRICT").as_deref() != Ok("1"), "{why}");
-    eprintln!("SKIPPED: {why}");
-    false
-}
+use support::{flashrtl, have_tools};
 
 /// The power that `flashrtl synth` reports in JSON.
 fn power(folder: &Path, args: &[&str]) -> Value {

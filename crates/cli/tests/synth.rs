@@ -8,22 +8,7 @@ use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use support::{Call, Said, flashrtl};
-
-const OSU018: &str = "/usr/share/qflow/tech/osu018/osu018_stdcells.lib";
-
-/// Whether the tools and osu018 are there.
-fn have_tools() -> bool {
-    let missing = flow::registry::BACKENDS.iter().find_map(|backend| (backend.find)().err());
-    let why = match missing {
-        Some(why) => why.to_string(),
-        None if !Path::new(OSU018).exists() => "no osu018; apt-get install qflow-tech-osu018".into(),
-        None => return true,
-    };
-    assert!(std::env::var("FLASHRTL_STRICT").as_deref() != Ok("1"), "{why}");
-    eprintln!("SKIPPED: {why}");
-    false
-}
+use support::{Call, OSU018, Said, flashrtl, have_tools};
 
 /// `flashrtl synth` into a folder, on osu018 as Debian has it.
 fn synth(folder: &Path, args: &[&str]) -> Call {

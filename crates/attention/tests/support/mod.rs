@@ -13,11 +13,12 @@ pub use tensors::*;
 use attention::EngineSpec;
 use attention::config::{ResultForm, platform};
 use attention::kernel::{Fa2, Fa2Base2, Fa2ExpMul, FlashD, FlashDLse, Kernel, Quantize, ScoreSkip};
-use attention::simulate::{Block, KeyRow, Query};
-use hdl::Timing;
+use attention::simulate::{Block, KeyRow, Query, Stalls, run};
+use hdl::{Reset, Timing};
 use numerics::lse::{Accumulator, LSE_PRESETS};
 use numerics::stratified::Rng;
 use numerics::{Base2Spec, BlendForm, DotSpec, Format, Policy, SigmoidForm, catalog};
+use sim::Program;
 use std::sync::Arc;
 
 /// Nangate45 at a clock.
@@ -86,6 +87,26 @@ pub fn engine(options: &Choice, input: Format, head_dim: u32, lanes: u32, interl
         output: bf16,
         result: ResultForm::Row,
         policy: Policy::default(),
+    }
+}
+
+/// Random jobs in the compiled simulator, with stalls on every port, give what the functional model gives. Under a clock
+/// the engine has the smallest interleave that meets it.
+pub fn check_against_model(spec: &EngineSpec, clock: Option<Timing>, seed: u64) {
+    let (spec, design) = match clock {
+        None => (spec.clone(), spec.elaborate(None, Reset::default()).unwrap()),
+        clock => spec.elaborate_auto(clock, Reset::default()).unwrap(),
+    };
+    let program = Program::compile(&design).unwrap();
+    let mut rng = Rng::new(seed);
+    let jobs: Vec<Vec<Block>> = (0..4).map(|_| blocks(&spec, &mut rng, 5, 25)).collect();
+    let mut simulator = program.simulator(jobs.len());
+    simulator.randomize(seed);
+    let stalls = Stalls { q: 0.3, kv: 0.2, o: 0.4, seed };
+    let outcomes = run(&spec, &mut simulator, &jobs, None, stalls, |_| Ok(())).unwrap();
+    for (job, outcome) in jobs.iter().zip(outcomes) {
+        let expected: Vec<_> = job.iter().flat_map(|b| b.reference(&spec, None)).collect();
+        assert_eq!(expected, outcome.rows, "{:?} {} {:?}", spec.kernel, spec.accumulator, spec.key_block);
     }
 }
 
