@@ -2,6 +2,7 @@
 
 pub mod accuracy;
 pub mod config;
+pub mod datapath;
 pub mod engine;
 pub mod functional;
 pub mod kernel;
