@@ -2,13 +2,12 @@
 
 use crate::package::constraints::{Boundary, sdc};
 use crate::power::{Drive, PowerReport, estimate};
-use crate::scope;
+use crate::scope::{self, Origin, Part};
 use crate::target::Target;
 use anyhow::{Context, Result, ensure};
 use attention::Config;
 use attention::config::platform;
 use flow::{Flow, Job, Library, Places, Platform, Report};
-use hdl::ModuleId;
 use hdl::verilog::{self, Header};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -69,7 +68,7 @@ impl Synthesis {
 pub struct Request<'a> {
     /// The design.
     pub target: &'a Target,
-    /// The part of it, as [`scope::module`] takes it.
+    /// The part of it, as [`scope::part`] takes it.
     pub scope: &'a str,
     /// Clock, MHz.
     pub mhz: f64,
@@ -84,9 +83,9 @@ pub struct Request<'a> {
 }
 
 impl Request<'_> {
-    /// The module that is synthesised.
-    pub fn module(&self) -> Result<ModuleId> {
-        scope::module(self.target, self.scope)
+    /// What is synthesised.
+    pub fn part(&self) -> Result<Part> {
+        scope::part(self.target, self.scope)
     }
 
     /// The folder of the design on a platform.
@@ -101,11 +100,10 @@ impl Request<'_> {
     pub fn job(&self, platform: &Platform) -> Result<Job> {
         ensure!(self.mhz > 0.0, "--clock {}: must be above 0", self.mhz);
         let config = &self.target.config;
-        let id = self.module()?;
-        let part = self.target.design.part(id);
-        let boundary = match &config.clock.timing {
-            Some(timing) if id != self.target.design.top => Boundary::Within(timing.period_ps),
-            _ => Boundary::Outside,
+        let Part { design: part, origin } = self.part()?;
+        let boundary = match (&config.clock.timing, origin) {
+            (_, Origin::Whole) | (None, _) => Boundary::Outside,
+            (Some(timing), _) => Boundary::Within(timing.period_ps),
         };
         let top = verilog::identifier(&part.top().name);
         let header = Header::default();
@@ -156,8 +154,8 @@ impl<'a> Tools<'a> {
 
     /// Power of what a synthesis left.
     pub fn power(&self, request: &Request, report: &Report, drive: &Drive) -> Result<PowerReport> {
-        let id = request.module()?;
-        let power = estimate(request.target, id, report, &self.library, self.timeout, drive);
+        let part = request.part()?;
+        let power = estimate(request.target, &part, report, &self.library, self.timeout, drive);
         power.with_context(|| format!("power of {}", report.design))
     }
 }
@@ -227,6 +225,6 @@ mod tests {
         };
         let squares: Vec<u64> = items.iter().map(|n| n * n).collect();
         assert_eq!(side_by_side(&items, 7, slow), squares);
-        assert_eq!(side_by_side(&[] as &[u64], 7, slow), []);
+        assert!(side_by_side(&[], 7, slow).is_empty());
     }
 }

@@ -3,15 +3,17 @@
 use crate::boundary::record_part;
 use crate::command::simulate::{WorkloadArgs, quantized};
 use crate::packing::{jobs, scale};
+use crate::scope::{Origin, Part};
 use crate::show::{grouped, pairs, percent, table};
-use crate::stimuli::record_unit;
+use crate::stimuli::{record_steps, record_unit};
 use crate::target::{Kind, Target};
 use crate::unit::Unit;
 use anyhow::{Result, bail, ensure};
 use arith::operator::Case;
-use attention::{EngineSpec, Workload};
 use attention::config::{DesignConfig, UnitConfig};
+use attention::datapath::Datapath;
 use attention::simulate::{Block, Recording, Stalls, record};
+use attention::{EngineSpec, Workload};
 use flow::activity::{self, Activity, Check};
 use flow::power::{Mapped, Power, Split};
 use flow::{Library, Report};
@@ -142,55 +144,54 @@ impl PowerReport {
 impl PowerArgs {
     /// What drives the netlist, if power is asked for.
     pub fn drive(&self) -> Option<Drive<'_>> {
-        let workload = || Drive::Workload {
-            tensors: Box::new(|target| self.workload.tensors(target)),
-            keys: self.keys,
-        };
+        let workload =
+            || Drive::Workload { tensors: Box::new(|target| self.workload.tensors(target)), keys: self.keys };
         if self.vectorless { Some(Drive::Random) } else { self.power.then(workload) }
     }
 }
 
-/// The power of what a synthesis left of the part `id` of the design.
+/// The power of what a synthesis left of a part of the design.
 pub fn estimate(
     target: &Target,
-    id: ModuleId,
+    part: &Part,
     report: &Report,
     cells: &Library,
     timeout: Duration,
     drive: &Drive,
 ) -> Result<PowerReport> {
     let mapped = Mapped::of(report, cells, timeout)?;
-    let part = target.design.part(id);
     let mhz = 1e6 / report.period_ps;
     let figures = |activity: &Activity, source: &str| {
         flow::power::estimate(&mapped.netlist, &mapped.library, activity, &mapped.loads, mhz, source)
     };
     let Drive::Workload { tensors, keys } = drive else {
-        let reset = Some((part.reset.port(), !part.reset.active_low));
+        let reset = Some((part.design.reset.port(), !part.design.reset.active_low));
         let activity = activity::random(&mapped.program, reset, VECTORLESS_RATE, VECTORLESS_CYCLES, 1);
         let source = format!("vectorless: random inputs, toggle rate {VECTORLESS_RATE}");
         return Ok(PowerReport::new(figures(&activity, &source), &activity, activity.cycles, "cycle", false));
     };
-    let Recorded { recordings, work, unit_of_work, from, source } = record_work(target, id, tensors, *keys)?;
+    let Recorded { recordings, work, unit_of_work, from, source } =
+        record_work(target, part, tensors, *keys)?;
     let traces: Vec<_> = recordings.iter().map(|r| (&r.inputs, &r.outputs)).collect();
-    let activity = activity::replay(&mapped.program, &part, &traces, Check { from, ..Check::default() })?;
+    let activity =
+        activity::replay(&mapped.program, &part.design, &traces, Check { from, ..Check::default() })?;
     Ok(PowerReport::new(figures(&activity, &source), &activity, work, unit_of_work, true))
 }
 
-fn record_work(target: &Target, id: ModuleId, tensors: &Tensors, keys: u32) -> Result<Recorded> {
+fn record_work(target: &Target, part: &Part, tensors: &Tensors, keys: u32) -> Result<Recorded> {
     match (&target.kind, &target.config.design) {
         (Kind::Engine(spec), _) => {
             let (source, blocks) = blocks(target, spec, tensors(target)?, keys as usize)?;
-            let recorded = if id == target.design.top {
-                record_engine(&target.design, spec, &blocks)?
-            } else {
-                record_inside(&target.design, id, spec, &blocks)?
+            let recorded = match &part.origin {
+                Origin::Whole => record_engine(&target.design, spec, &blocks)?,
+                Origin::Module(id) => record_inside(&target.design, *id, spec, &blocks)?,
+                Origin::Datapath(datapath) => record_datapath(&part.design, datapath, &blocks, scale(spec))?,
             };
             Ok(Recorded { source: format!("{source}, {keys} keys"), ..recorded })
         }
         (Kind::Unit(unit), DesignConfig::Unit(config)) => {
             ensure!(
-                id == target.design.top,
+                matches!(part.origin, Origin::Whole),
                 "--power: of a unit only the whole can be run; use --scope {} or --vectorless",
                 crate::scope::WHOLE
             );
@@ -273,6 +274,22 @@ fn record_inside(
     }
     let shortest = recordings.iter().map(|r| r.inputs.cycles).min().unwrap_or(0);
     Ok(steps(recordings, work.round() as u64, shortest / 2))
+}
+
+/// What a lane's datapath would meet in the engine, a query and a key in every cycle.
+fn record_datapath(
+    design: &Design,
+    datapath: &Datapath,
+    blocks: &[Vec<Block>],
+    scale: Option<u64>,
+) -> Result<Recorded> {
+    let (mut recordings, mut work) = (vec![], 0);
+    for blocks in blocks {
+        let steps = datapath.steps(blocks, scale);
+        work += steps.len() as u64;
+        recordings.push(record_steps(design, &steps)?);
+    }
+    Ok(self::steps(recordings, work, 0))
 }
 
 /// Random operands, one per cycle.

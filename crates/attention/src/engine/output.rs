@@ -66,12 +66,18 @@ impl Converter {
         let (d, at_once) = (spec.head_dim, spec.result_elements);
         let sum = u32::from(spec.kernel.has_sum());
         let held = m.register("row", held_type(spec).times(d)).enable(load | shift);
+        // The next block may end while this row is on its way.
+        let kept = |name: &str, signal: Signal<'m>| {
+            let register = m.register(name, signal.ty()).enable(load);
+            register.set(signal);
+            register.q
+        };
         let inverse = self.inverse.map(|id| {
-            let kept = m.register("sum", Type::unsigned(row.width())).enable(load);
-            kept.set(row.element(0));
-            m.instantiate("inverse", 1, id, &[("sum", kept.q.into())])[0]
+            let sum = kept("sum", row.element(0));
+            m.instantiate("inverse", 1, id, &[("sum", sum.into())])[0]
         });
-        let names = [("inverse_sum", inverse), ("anchor", anchor.first().copied())];
+        let anchor = anchor.first().map(|&anchor| kept("anchor", anchor));
+        let names = [("inverse_sum", inverse), ("anchor", anchor)];
         let constant = names.into_iter().filter_map(|(name, signal)| Some((name, signal?.into())));
         let next = each(held.q.elements(0, at_once));
         let inputs: Vec<_> = [("o", next)].into_iter().chain(constant).collect();

@@ -37,7 +37,8 @@ pub struct Args {
     /// Look for the highest frequency too
     #[arg(long)]
     fmax: bool,
-    /// What to synthesise: engine, lane, element, or a module by its name or the beginning of its name
+    /// What to synthesise: engine, lane, datapath (a lane without what stores queries, states and rows), element, or a
+    /// module by its name or the beginning of its name
     #[arg(long, value_name = "MODULE", default_value = scope::WHOLE)]
     scope: String,
     /// Map every module for itself: faster for large designs, and a little larger
