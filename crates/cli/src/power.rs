@@ -9,9 +9,9 @@ use crate::target::{Kind, Target};
 use crate::unit::Unit;
 use anyhow::{Result, bail, ensure};
 use arith::operator::Case;
-use attention::{EngineSpec, Workload};
 use attention::config::{DesignConfig, UnitConfig};
 use attention::simulate::{Block, Recording, Stalls, record};
+use attention::{EngineSpec, Workload};
 use flow::activity::{self, Activity, Check};
 use flow::power::{Mapped, Power, Split};
 use flow::{Library, Report};
@@ -142,10 +142,8 @@ impl PowerReport {
 impl PowerArgs {
     /// What drives the netlist, if power is asked for.
     pub fn drive(&self) -> Option<Drive<'_>> {
-        let workload = || Drive::Workload {
-            tensors: Box::new(|target| self.workload.tensors(target)),
-            keys: self.keys,
-        };
+        let workload =
+            || Drive::Workload { tensors: Box::new(|target| self.workload.tensors(target)), keys: self.keys };
         if self.vectorless { Some(Drive::Random) } else { self.power.then(workload) }
     }
 }
