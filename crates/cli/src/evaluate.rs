@@ -30,6 +30,9 @@ pub struct ToolArgs {
     /// Checkout of OpenROAD-flow-scripts
     #[arg(long, value_name = "DIR")]
     orfs: Option<PathBuf>,
+    /// Leave clocks ungated: registers hold what they have by multiplexers
+    #[arg(long)]
+    no_clock_gating: bool,
 }
 
 /// What `report.json` says of a design.
@@ -144,7 +147,9 @@ impl<'a> Tools<'a> {
         }
         let library = Library::prepare(platform, &places, &output.join("cells"))?;
         let timeout = Duration::from_secs(args.timeout);
-        Ok(Tools { flow: Flow::new(library.clone(), args.jobs(), timeout, say)?, library, timeout })
+        let flow = Flow::new(library.clone(), args.jobs(), timeout, say)?;
+        let flow = if args.no_clock_gating { flow.without_clock_gating() } else { flow };
+        Ok(Tools { flow, library, timeout })
     }
 
     /// Area and timing.

@@ -9,7 +9,7 @@ use crate::show::{self, grouped, pairs, percent, table};
 use crate::source::ConfigsArgs;
 use crate::target::Target;
 use anyhow::Result;
-use flow::report::Attempt;
+use flow::report::{Attempt, ClockGating};
 use flow::{Job, Report};
 use std::io::Write;
 use std::path::PathBuf;
@@ -185,6 +185,11 @@ fn details(report: &Report) -> String {
             ),
         ));
     }
+    let ClockGating { gates, flops, off } = &report.clock_gating;
+    rows.push(match off {
+        Some(why) => ("gating", format!("no clock gates: {why}")),
+        None => ("gating", format!("{} clock gates for {} flip-flops", grouped(*gates), grouped(*flops))),
+    });
     rows.push(("recipe", format!("{recipe} for {target_ps} ps, of {}", attempts(report))));
     rows.push(("tools", report.tools.join(", ")));
     if let Some(note) = &report.note {
