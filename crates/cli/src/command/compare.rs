@@ -152,7 +152,7 @@ impl Args {
             &plan,
             &Surroundings {
                 tools: &self.tools,
-                data: self.data.clone().or_else(|| std::env::var_os("FLASHRTL_DATA").map(PathBuf::from)),
+                data: self.data.clone().or_else(|| data_of_environment()),
                 output: &self.output,
                 date: humantime::format_rfc3339_seconds(date).to_string(),
                 command: format!("flashrtl {}", words.join(" ")),
@@ -236,4 +236,8 @@ fn is_study(path: &Path) -> bool {
     let text = fs::read_to_string(path).unwrap_or_default();
     text.lines()
         .any(|line| line.trim_start().starts_with("[[design]]") || line.trim_start().starts_with("[[view]]"))
+}
+
+fn data_of_environment() -> Option<PathBuf> {
+    std::env::var_os("FLASHRTL_DATA").filter(|path| !path.is_empty()).map(PathBuf::from)
 }
