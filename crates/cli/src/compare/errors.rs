@@ -5,7 +5,7 @@ use super::kept::{Kept, sha256};
 use super::plan::{Case, Plan};
 use crate::study::{Set, Subject, measure};
 use anyhow::{Context, Result};
-use attention::workload::groups::GROUPS;
+use attention::workload::groups::{GROUPS, Group};
 use attention::{Config, Workload};
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -59,6 +59,7 @@ impl DesignErrors {
 struct DependsOn<'a> {
     config: &'a toml::Table,
     data: Option<&'a str>,
+    groups: &'a [String],
     rows: [usize; 3],
 }
 
@@ -71,7 +72,7 @@ pub fn of_plan(
 ) -> Result<Vec<DesignErrors>> {
     let digest = data.map(|path| fs::read(path).map(|bytes| sha256(&bytes)));
     let digest = digest.transpose().context("--data")?;
-    let sets = sets(data)?;
+    let sets = sets(&plan.study.groups, data)?;
     let mut all: Vec<DesignErrors> = vec![];
     for (case, label, config) in plan.cases.iter().flat_map(|case| designs(plan, case)) {
         let Some(engine) = config.engine() else { continue };
@@ -83,6 +84,7 @@ pub fn of_plan(
         let depends_on = DependsOn {
             config: &measured(config),
             data: digest.as_deref(),
+            groups: &plan.study.groups,
             rows: [HEAD_DIM, ROWS, DATA_ROWS],
         };
         let groups = kept.or_make("accuracy", &depends_on, || groups(config.clone(), &sets))?;
@@ -110,11 +112,13 @@ fn measured(config: &Config) -> toml::Table {
     table
 }
 
-fn sets(data: Option<&Path>) -> Result<Vec<Set>> {
+fn sets(names: &[String], data: Option<&Path>) -> Result<Vec<Set>> {
     let tensors = |path: &Path| -> Result<Set> {
         Ok(Set::data(DATA, Workload::load(path)?.limit(None, Some(DATA_ROWS))))
     };
-    let groups = GROUPS.iter().map(|group| Ok(Set::group(group, group.keys, HEAD_DIM, 1, ROWS)));
+    let wanted = |group: &&Group| names.is_empty() || names.iter().any(|name| name == group.name);
+    let groups =
+        GROUPS.iter().filter(wanted).map(|group| Ok(Set::group(group, group.keys, HEAD_DIM, 1, ROWS)));
     data.map(tensors).into_iter().chain(groups).collect()
 }
 

@@ -15,7 +15,7 @@ const SCALAR: &str = "scalar step";
 const ELEMENTS: &str = "elements";
 const NORMALIZE: &str = "normalisation";
 const CONVERT: &str = "conversion of v and o";
-const STORAGE: &str = "storage and control";
+const STORAGE: &str = "storage and pipeline";
 
 /// What an instance is for, by the beginning of its name or that of its kind; everything in it is for the same.
 const INSTANCES: [(&str, &str); 5] = [
@@ -23,19 +23,16 @@ const INSTANCES: [(&str, &str); 5] = [
     ("element", ELEMENTS),
     ("normalize", NORMALIZE),
     ("recip", NORMALIZE),
-    ("divide", NORMALIZE),
+    ("inverse", NORMALIZE),
 ];
-const KINDS: [(&str, &str); 10] = [
+const KINDS: [(&str, &str); 7] = [
+    ("result_quotient", NORMALIZE),
+    ("result_convert", CONVERT),
+    ("result_from_anchor", CONVERT),
     ("align_", CONVERT),
-    ("from_anchor", CONVERT),
-    ("fp_convert", CONVERT),
     ("q_loader", STORAGE),
     ("sequencer", STORAGE),
     ("drain", STORAGE),
-    ("anchor", CONVERT),
-    ("to_anchor", CONVERT),
-    ("recip", NORMALIZE),
-    ("normalize", NORMALIZE),
 ];
 
 /// The parts of a design with their areas, those that it has; `design` is the part `scope` of the whole.
@@ -78,7 +75,8 @@ impl Walk<'_> {
 
 /// What an instance in a lane, or around lanes, is for: one of the scalar step, if nothing else.
 fn part_of(instance: &str, kind: &str) -> &'static str {
-    let lane = instance == scope::LANE || instance == "datapath";
+    let row = kind.starts_with("result_row");
+    let lane = row || instance == scope::LANE;
     let found = INSTANCES.iter().find(|(name, _)| instance.starts_with(name));
     let found = found.or_else(|| KINDS.iter().find(|(name, _)| kind.starts_with(name)));
     found.map_or(if lane { STORAGE } else { SCALAR }, |(_, part)| part)
@@ -94,7 +92,7 @@ mod tests {
     /// The part of every kind of a design, told apart by an area of its own.
     fn part_of_kind(config: &str, scope: &str, kind: &str) -> Vec<PartArea> {
         let target = Target::new(load_embedded(config).unwrap()).unwrap();
-        let design = target.design.part(scope::module(&target, scope).unwrap());
+        let design = scope::part(&target, scope).unwrap().design;
         let found = design.modules.iter().find(|m| m.name.starts_with(kind));
         let module = identifier(&found.unwrap_or_else(|| panic!("{config} has no {kind}")).name);
         let each = Area { um2: 3.0, flop_um2: 1.0, ..Area::default() };
@@ -115,7 +113,10 @@ mod tests {
             ("flash_d_bf16_d64", "lane", "sigmoid", SCALAR),
             ("flash_d_lse_mid_bf16_d64", "lane", "lse_gain", SCALAR),
             ("flash_d_lse_mid_bf16_d64", "engine", "align_", CONVERT),
-            ("flash_d_lse_mid_bf16_d64", "engine", "from_anchor", CONVERT),
+            ("flash_d_lse_mid_bf16_d64", "engine", "result_from_anchor", CONVERT),
+            ("flash_d_lse_mid_bf16_d64", "engine", "result_row", STORAGE),
+            ("fa2_bf16_d64", "datapath", "normalize", NORMALIZE),
+            ("flash_d_lse_mid_bf16_d64", "datapath", "lse_element", ELEMENTS),
         ] {
             let found = part_of_kind(config, scope, kind);
             assert_eq!(found.iter().map(|p| p.part.as_str()).collect::<Vec<_>>(), [part], "{config} {kind}");

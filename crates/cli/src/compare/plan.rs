@@ -106,7 +106,7 @@ impl Builder<'_> {
             }
         }
         for target in &targets {
-            scope::module(target, &view.scope)?;
+            scope::part(target, &view.scope)?;
         }
         Ok(Case {
             scope: view.scope.clone(),

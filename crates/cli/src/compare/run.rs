@@ -216,7 +216,7 @@ impl<'a> Work<'a> {
             let drive = Drive::Workload { tensors: Box::new(tensors), keys: study.keys };
             self.tools.power(&request, &report, &drive)
         })?;
-        let design = point.target.design.part(request.module()?);
+        let design = request.part()?.design;
         let parts = parts(&design, place.scope, &report.breakdown);
         Ok((figures(&report, parts, &power, point.mhz), facts(&report)))
     }
@@ -236,6 +236,7 @@ fn figures(report: &Report, parts: Vec<PartArea>, power: &PowerReport, mhz: f64)
         nand2: area.nand2,
         cells: area.cells,
         flops: area.flops,
+        gated_flops: report.clock_gating.flops,
         flattened: report.flattened,
         recipe: report.chosen.recipe.to_string(),
         seconds: report.attempts.iter().map(|a| a.seconds).sum(),

@@ -1,6 +1,7 @@
 //! What is to be compared, as a TOML file says it.
 
 use anyhow::{Context, Result, bail, ensure};
+use attention::workload::groups::Group;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeSet;
@@ -31,6 +32,9 @@ pub struct Study {
     /// Key rows of each head that the netlists are run on.
     #[serde(default = "keys")]
     pub keys: u32,
+    /// Groups of scores that accuracy is measured on; all of them if left out.
+    #[serde(default)]
+    pub groups: Vec<String>,
     /// Take the first netlist that meets the clock.
     #[serde(default)]
     pub quick: bool,
@@ -193,6 +197,7 @@ impl Study {
             published_baseline: String::new(),
             set: Table::new(),
             keys: keys(),
+            groups: vec![],
             quick: false,
             fmax: false,
             hierarchical_from: None,
@@ -218,6 +223,9 @@ impl Study {
             );
         }
         self.check_baselines(&self.baseline)?;
+        for group in &self.groups {
+            Group::find(group).map_err(|legal| anyhow::anyhow!("groups: {legal}"))?;
+        }
         let mut dims = self.views.iter().flat_map(|view| &view.head_dim);
         match dims.find(|d| !(1..=256).contains(*d)) {
             Some(d) => bail!("view.head_dim = {d}: must be an integer from 1 to 256"),
@@ -288,6 +296,7 @@ mod tests {
         fails("\"lane\"", &with("head_dim = [300]"), &["view.head_dim = 300: must be", "from 1 to 256"]);
         fails("[\"a\"]", "[\"b\"]", &["baseline = \"b\": must be the label of a design: \"a\""]);
         fails("[\"a\"]", "[]", &["baseline = []: must name at least one of \"a\""]);
+        fails("[[view]]", "groups = [\"normal\"]\n[[view]]", &["groups: ", "normal"]);
         fails("[[view]]", "mhz = 0\n[[view]]", &["mhz = 0: must be above 0"]);
         let twice = "[[design]]\nlabel = \"a\"\nconfig = \"x\"\n[[design]]";
         fails("[[design]]", twice, &["design.label = \"a\": is given twice"]);

@@ -19,7 +19,7 @@ pub fn csv(results: &Results) -> Result<String> {
 /// A column of figures: its name, and the figure.
 type Column = (&'static str, fn(&Figures) -> String);
 
-const FIGURES: [Column; 22] = [
+const FIGURES: [Column; 23] = [
     ("module", |f| f.module.clone()),
     ("clock_mhz", |f| f.mhz.to_string()),
     ("slack_ps", |f| f.slack_ps.to_string()),
@@ -29,6 +29,7 @@ const FIGURES: [Column; 22] = [
     ("nand2", |f| f.nand2.to_string()),
     ("cells", |f| f.cells.to_string()),
     ("flops", |f| f.flops.to_string()),
+    ("gated_flops", |f| f.gated_flops.to_string()),
     ("flattened", |f| f.flattened.to_string()),
     ("recipe", |f| f.recipe.clone()),
     ("power_mw", |f| f.power.total_mw.to_string()),

@@ -89,6 +89,6 @@ mod tests {
         );
         assert_eq!(words("late"), "late 3 5 000 - 5.000 - 10.00 505 0.400 % MISSES THE CLOCK");
         assert_eq!(words("broken"), "broken 3 FAILED");
-        assert!(text.contains("not compared\n  late (lane, d = 16"), "{text}");
+        assert!(text.contains("not compared\n  lane, d = 16, bf16, own interleave: late misses"), "{text}");
     }
 }

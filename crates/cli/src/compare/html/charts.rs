@@ -72,12 +72,14 @@ fn grid(axis: &Axis, count: usize, bottom: f64, label: impl Fn(f64) -> String) -
     }
 }
 
-fn name(label: &str, y: f64) -> Markup {
-    html! { text.name x=(px(NAMES - 8.0)) y=(px(y + 4.0)) text-anchor="end" { (label) } }
+/// The name of a design, marked if it is not to be compared.
+fn name(point: &PointResults, y: f64) -> Markup {
+    let mark = if point.reservation().is_some() { " †" } else { "" };
+    html! { text.name x=(px(NAMES - 8.0)) y=(px(y + 4.0)) text-anchor="end" { (point.label) (mark) } }
 }
 
-fn remark(x: f64, y: f64, text: &str) -> Markup {
-    html! { text.soft x=(px(x)) y=(px(y + 4.0)) font-style="italic" { (text) } }
+fn remark(y: f64, text: &str) -> Markup {
+    html! { text.soft x=(px(WIDTH - 4.0)) y=(px(y + 4.0)) text-anchor="end" font-style="italic" { (text) } }
 }
 
 /// A minus sign as printers have it.
@@ -101,16 +103,14 @@ pub fn changes(results: &Results, case: &CaseResults) -> Markup {
     };
     let low = all().flatten().fold(-0.1f64, f64::min);
     let high = all().flatten().fold(0.0f64, f64::max);
-    let room = if high > 0.0 { FIGURE } else { 14.0 };
-    let axis = Axis::linear((low, high), (NAMES + FIGURE - 12.0, WIDTH - room));
+    let axis = Axis::linear((low, high), (NAMES + 8.0, WIDTH - FIGURE - 8.0));
     let bottom = TOP + ROW * case.points.len() as f64;
     let any_published = case.points.iter().any(|p| published(p).is_some());
     let bar = |value: f64, colour: &str, y: f64| {
         let (zero, end) = (axis.at(0.0), axis.at(value));
-        let (x, anchor) = if value < 0.0 { (end - 5.0, "end") } else { (end + 5.0, "start") };
         html! {
             rect x=(px(zero.min(end))) y=(px(y - 5.5)) width=(px((end - zero).abs())) height="11" rx="1" fill=(colour) {}
-            text x=(px(x)) y=(px(y + 4.0)) text-anchor=(anchor) font-size="11" { (signed(value)) }
+            text x=(px(WIDTH - 4.0)) y=(px(y + 4.0)) text-anchor="end" font-size="11" { (signed(value)) }
         }
     };
     let diamond = |value: f64, y: f64| {
@@ -123,9 +123,9 @@ pub fn changes(results: &Results, case: &CaseResults) -> Markup {
         let y = TOP + ROW * (at as f64 + 0.5);
         let places = [y - 7.0, y + 7.0];
         html! {
-            (name(&point.label, y))
-            @if point.label == baseline && point.reservation().is_none() { (remark(axis.at(0.0) - 60.0, y, "baseline")) }
-            @else if let Some(why) = point.reservation() { (remark(axis.at(0.0) - 100.0, y, why)) }
+            (name(point, y))
+            @if point.label == baseline && point.reservation().is_none() { (remark(y, "baseline")) }
+            @else if let Some(why) = point.reservation() { (remark(y, why)) }
             @else {
                 @for ((value, (colour, _)), y) in measured(point).into_iter().zip(kinds).zip(places) {
                     @if let Some(value) = value { (bar(value, colour, y)) }
@@ -158,7 +158,7 @@ fn stacked(
     title: &str,
     pieces: impl Fn(&Figures) -> Pieces,
     total: impl Fn(f64) -> String,
-    tick: impl Fn(f64) -> String,
+    mark: Option<f64>,
 ) -> Markup {
     const ROW: f64 = 26.0;
     let bars: Vec<(&PointResults, Option<Pieces>)> =
@@ -187,10 +187,10 @@ fn stacked(
     let row = |(at, (point, pieces)): (usize, &(&PointResults, Option<Pieces>))| {
         let y = TOP + ROW * (at as f64 + 0.5);
         html! {
-            (name(&point.label, y))
+            (name(point, y))
             @match pieces {
                 Some(pieces) => (bar(pieces, y)),
-                None => (remark(NAMES + 4.0, y, "failed")),
+                None => (remark(y, "failed")),
             }
         }
     };
@@ -198,7 +198,10 @@ fn stacked(
         bottom + 6.0,
         title,
         html! {
-            (grid(&axis, 5, bottom, tick))
+            (grid(&axis, 5, bottom, |t| total(t).trim_end_matches(".0").to_string()))
+        @if let Some(mark) = mark {
+            line.mark x1=(px(axis.at(mark))) x2=(px(axis.at(mark))) y1=(px(TOP - 4.0)) y2=(px(bottom)) {}
+        }
             @for row in bars.iter().enumerate().map(row) { (row) }
         },
     )
@@ -225,7 +228,7 @@ pub fn breakdown(case: &CaseResults) -> Markup {
     legend.push(("lighter: its registers", tinted(GREY)));
     let thousands = |um2: f64| format!("{:.1}", um2 / 1e3);
     let title = "Where the area is, 10³ µm²";
-    let chart = stacked(case, title, pieces, thousands, |t| format!("{}", (t / 10.0).round() / 100.0));
+    let chart = stacked(case, title, pieces, thousands, None);
     figure(
         title,
         &legend,
@@ -247,7 +250,7 @@ pub fn energy(case: &CaseResults) -> Markup {
     let title = format!("Energy per {}, pJ", unit.unwrap_or("step"));
     let legend = [("clock", GREY), ("registers", SKY), ("combinational", BLUE), ("leakage", RED)]
         .map(|(name, colour)| (name, swatch(colour)));
-    let chart = stacked(case, &title, pieces, |pj| format!("{pj:.1}"), |t| format!("{t}"));
+    let chart = stacked(case, &title, pieces, |pj| format!("{pj:.1}"), None);
     figure(&title, &legend, chart, "The netlist on its workload, without glitches and wires.")
 }
 
@@ -258,17 +261,18 @@ pub fn fmax(case: &CaseResults) -> Markup {
         vec![(f.fmax_mhz, BLUE, false), (searched, BLUE, true)]
     };
     let title = "Highest frequency, MHz";
+    let clock = case.points.iter().filter_map(|p| p.figures()).map(|f| f.mhz).next();
     let searched = case.points.iter().filter_map(|p| p.figures()).any(|f| f.searched_fmax_mhz.is_some());
     let mut legend = vec![("of the netlist that is compared", swatch(BLUE))];
     if searched {
         legend.push(("of the fastest netlist of the same RTL", tinted(BLUE)));
     }
-    let chart = stacked(case, title, pieces, |mhz| format!("{mhz:.0}"), |t| format!("{t}"));
+    let chart = stacked(case, title, pieces, |mhz| format!("{mhz:.0}"), clock);
     figure(
         title,
         &legend,
         chart,
-        "After synthesis: placement takes 10 to 30 %. Netlists are made as small as the clock allows, not as fast as can be.",
+        "Dotted: the clock. After synthesis: placement takes 10 to 30 %. Netlists are made as small as the clock allows, not as fast as can be.",
     )
 }
 
@@ -334,7 +338,7 @@ pub fn pareto(results: &Results, case: &CaseResults) -> Markup {
         @if !path.is_empty() { path d=(path) fill="none" stroke=(GREY) stroke-width="1.2" stroke-dasharray="4 3" {} }
         @for (d, (lx, ly, anchor)) in dots.iter().zip(labels) {
             circle cx=(px(x.at(d.area))) cy=(px(y.at(d.error))) r="4.5" fill=(if d.ok { BLUE } else { "#fff" }) stroke=(BLUE) stroke-width="1.4" {}
-            text x=(px(lx)) y=(px(ly)) text-anchor=(anchor) font-size="11" { (d.label) (if d.ok { "" } else { " (misses the clock)" }) }
+            text x=(px(lx)) y=(px(ly)) text-anchor=(anchor) class="halo" font-size="11" { (d.label) (if d.ok { "" } else { " †" }) }
         }
     };
     let caption = "Relative L2 against float64 attention on the rounded inputs. The dashed line joins what nothing else beats in both.";

@@ -38,14 +38,21 @@ fn glance_table(results: &Results, baseline: &str, scope: &str, cases: &[&CaseRe
         && baseline == results.baseline();
     let size = |case: &CaseResults| {
         let rest = case.title.strip_prefix(&case.scope).unwrap_or(&case.title);
-        rest.trim_start_matches(", ").to_string()
+        let size = rest.trim_start_matches(", ");
+        let size = size.strip_suffix(&case.interleave).map_or(size, |size| size.trim_end_matches(", "));
+        html! { (size) small { (case.interleave) } }
     };
-    let cell = |case: &CaseResults, point: &PointResults, figure: fn(&Figures) -> f64| match case
-        .change(point, baseline, figure)
-    {
-        _ if point.label == baseline => html! { "baseline" },
-        Some(change) => html! { (signed(change)) },
-        None => html! { span.warn { (point.reservation().unwrap_or("no baseline")) } },
+    let cells = |case: &CaseResults, point: &PointResults| {
+        let area = case.change(point, baseline, |f| f.area_um2);
+        let power = case.change(point, baseline, |f| f.power.total_mw);
+        html! {
+            @match (point.reservation(), area.zip(power)) {
+                (Some(why), _) => td.gap.said.warn colspan="2" { (why) },
+                (None, _) if point.label == baseline => td.gap.said colspan="2" { "baseline" },
+                (None, Some((area, power))) => { td.gap { (signed(area)) } td { (signed(power)) } }
+                (None, None) => td.gap.said.warn colspan="2" { "no baseline" },
+            }
+        }
     };
     html! {
         div.scroll { table {
@@ -67,8 +74,7 @@ fn glance_table(results: &Results, baseline: &str, scope: &str, cases: &[&CaseRe
                         th { (design.label) }
                         @for case in cases {
                             @if let Some(point) = case.point(&design.label) {
-                                td.gap { (cell(case, point, |f| f.area_um2)) }
-                                td { (cell(case, point, |f| f.power.total_mw)) }
+                                (cells(case, point))
                             } @else { td.gap {} td {} }
                         }
                         @if published {
@@ -126,6 +132,7 @@ pub fn case(results: &Results, case: &CaseResults) -> Markup {
     html! {
         section.case {
             h2 { (capitalised(&case.title)) }
+            @for said in case.reservations() { p.warn { "† not compared: " (said) } }
             div.grid {
                 (charts::changes(results, case))
                 (charts::breakdown(case))
@@ -150,6 +157,7 @@ fn parts_table(case: &CaseResults) -> Markup {
     let um2 = |f: &Figures, part: &str| f.parts.iter().find(|p| p.part == part).map_or(0.0, |p| p.um2());
     let there: Vec<&str> =
         PARTS.into_iter().filter(|part| measured.iter().any(|(_, f)| um2(f, part) > 0.0)).collect();
+    let area = |um2: f64| if um2 > 0.0 { grouped(um2.round() as u64) } else { "–".into() };
     let registers = |f: &Figures| {
         f.parts.iter().map(|p| p.register_um2).sum::<f64>()
             / f.parts.iter().map(|p| p.um2()).sum::<f64>().max(f64::MIN_POSITIVE)
@@ -157,12 +165,12 @@ fn parts_table(case: &CaseResults) -> Markup {
     html! {
         figure {
             h3 { "Area by part, µm²" }
-            div.scroll { table {
+            div.scroll { table.narrow {
                 thead { tr { th { "design" } @for part in &there { th { (broken(part)) } } th { "registers" } } }
                 tbody {
                     @for (point, f) in &measured {
                         tr { th { (point.label) }
-                            @for part in &there { td { (grouped(um2(f, part).round() as u64)) } }
+                            @for part in &there { td { (area(um2(f, part))) } }
                             td { (percent(registers(f))) }
                         }
                     }
@@ -185,11 +193,11 @@ fn figures_table(results: &Results, case: &CaseResults) -> Markup {
     let change = |point: &PointResults, baseline: &str, figure: fn(&Figures) -> f64| match case
         .change(point, baseline, figure)
     {
-        _ if point.label == baseline => "baseline".to_string(),
+        _ if point.label == baseline && point.reservation().is_none() => "baseline".to_string(),
         change => change.map_or("–".into(), signed),
     };
     html! {
-        div.scroll { table {
+        div.scroll { table.narrow {
             thead { tr {
                 th { "design" } th { "slots" } th { "latency" } th.gap { "µm²" }
                 @for b in &results.baselines { th { div { "area" } div { "vs " (b) } } }
@@ -253,7 +261,7 @@ fn errors_table(results: &Results, input: &str) -> Markup {
     let designs: Vec<_> = results.errors.iter().filter(|e| e.input == input).collect();
     let shown = |fraction: f64| percent(fraction).trim_end_matches(" %").to_string();
     html! {
-        div.scroll { table {
+        div.scroll { table.narrow {
             thead { tr { th { (input) } th { "keys" } @for design in &designs { th { (design.label) } } } }
             tbody {
                 @for (at, group) in designs[0].groups.iter().enumerate() {
