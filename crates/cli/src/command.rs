@@ -3,6 +3,7 @@
 mod accuracy;
 mod bench;
 mod check;
+mod compare;
 mod doctor;
 mod generate;
 mod list;
@@ -22,6 +23,7 @@ pub enum Command {
     Simulate(simulate::Args),
     Verify(verify::Args),
     Synth(synth::Args),
+    Compare(compare::Args),
     Run(run::Args),
     Accuracy(accuracy::Args),
     Bench(bench::Args),
@@ -38,6 +40,7 @@ impl Command {
             Command::Simulate(args) => simulate::run(args),
             Command::Verify(args) => verify::run(args),
             Command::Synth(args) => synth::run(args),
+            Command::Compare(args) => compare::run(args),
             Command::Run(args) => run::run(args),
             Command::Accuracy(args) => accuracy::run(args),
             Command::Bench(args) => bench::run(args),

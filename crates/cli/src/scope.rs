@@ -9,9 +9,9 @@ use std::collections::BTreeSet;
 /// What the whole design is called.
 pub const WHOLE: &str = "engine";
 /// A query lane.
-const LANE: &str = "lane";
+pub const LANE: &str = "lane";
 /// What a lane has one of per element of the accumulator row.
-const ELEMENT: &str = "element";
+pub const ELEMENT: &str = "element";
 /// The arithmetic of a lane, without what stores queries, states and rows.
 const DATAPATH: &str = "datapath";
 
