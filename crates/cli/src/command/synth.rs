@@ -157,7 +157,8 @@ fn powers(
     targets.iter().zip(reports).map(one).collect()
 }
 
-fn find_platform(name: &str) -> Result<Platform> {
+/// The platform of a name or a file.
+pub fn find_platform(name: &str) -> Result<Platform> {
     let found = platform(name).map_err(anyhow::Error::msg).context("--platform")?;
     Ok(Platform::new(&found.name, &found.description, &found.sections)?)
 }
@@ -172,7 +173,7 @@ fn library(args: &Args, platform: &Platform) -> Result<Library> {
 }
 
 /// The clock to synthesise for, MHz.
-fn clock(args: &Args, platform: &Platform, config: &Config) -> Result<f64> {
+pub fn clock(given: Option<f64>, platform: &Platform, config: &Config) -> Result<f64> {
     let own = || {
         let ratio = match find_platform(&config.clock.platform).map(|p| p.synthesis.relative_delay) {
             Ok(Some(own)) => platform.synthesis.relative_delay.map_or(1.0, |delay| delay / own),
@@ -180,7 +181,7 @@ fn clock(args: &Args, platform: &Platform, config: &Config) -> Result<f64> {
         };
         Some((config.clock.mhz? / ratio).round())
     };
-    args.clock.or_else(own).with_context(|| {
+    given.or_else(own).with_context(|| {
         format!(
             "{}: has no clock (clock.mhz = \"none\"); give one to synthesise for with --clock",
             config.name
@@ -190,7 +191,7 @@ fn clock(args: &Args, platform: &Platform, config: &Config) -> Result<f64> {
 
 fn job(args: &Args, platform: &Platform, target: &Target) -> Result<Job> {
     let config = &target.config;
-    let mhz = clock(args, platform, config)?;
+    let mhz = clock(args.clock, platform, config)?;
     anyhow::ensure!(mhz > 0.0, "--clock {mhz}: must be above 0");
     let id = scope::module(target, &args.scope)?;
     let part = target.design.part(id);
