@@ -1,5 +1,6 @@
 //! The part of a design that is synthesised.
 
+use crate::package::constraints::Boundary;
 use crate::target::{Kind, Target};
 use anyhow::{Context, Result, bail};
 use attention::datapath::Datapath;
@@ -21,6 +22,16 @@ pub struct Part {
     pub design: Design,
     /// Where it is in the whole.
     pub origin: Origin,
+}
+
+impl Part {
+    /// What is around it: the rest of the design, or another one.
+    pub fn boundary(&self, target: &Target) -> Boundary {
+        match (&target.config.clock.timing, &self.origin) {
+            (_, Origin::Whole) | (None, _) => Boundary::Outside,
+            (Some(timing), _) => Boundary::Within(timing.period_ps),
+        }
+    }
 }
 
 /// Where a part comes from.
