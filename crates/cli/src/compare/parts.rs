@@ -8,25 +8,25 @@ use hdl::{Design, ModuleId};
 use std::collections::HashMap;
 
 /// What the parts are called, in the order in which they are shown.
-pub const PARTS: [&str; 6] = [DOT, SCALAR, ELEMENTS, NORMALIZE, CONVERT, STORAGE];
+pub const PARTS: [&str; 6] = [DOT, SCALAR, ELEMENTS, DIVISION, CONVERT, STORAGE];
 
 const DOT: &str = "dot product";
 const SCALAR: &str = "scalar step";
 const ELEMENTS: &str = "elements";
-const NORMALIZE: &str = "normalisation";
-const CONVERT: &str = "conversion of v and o";
+const DIVISION: &str = "division";
+const CONVERT: &str = "conversion";
 const STORAGE: &str = "storage and pipeline";
 
 /// What an instance is for, by the beginning of its name or that of its kind; everything in it is for the same.
 const INSTANCES: [(&str, &str); 5] = [
     ("dot", DOT),
     ("element", ELEMENTS),
-    ("normalize", NORMALIZE),
-    ("recip", NORMALIZE),
-    ("inverse", NORMALIZE),
+    ("normalize", DIVISION),
+    ("recip", DIVISION),
+    ("inverse", DIVISION),
 ];
 const KINDS: [(&str, &str); 7] = [
-    ("result_quotient", NORMALIZE),
+    ("result_quotient", DIVISION),
     ("result_convert", CONVERT),
     ("result_from_anchor", CONVERT),
     ("align_", CONVERT),
@@ -105,8 +105,8 @@ mod tests {
             ("fa2_bf16_d64", "lane", "dot_term", DOT),
             ("fa2_bf16_d64", "lane", "exp_pwl", SCALAR),
             ("fa2_bf16_d64", "lane", "fa2_element", ELEMENTS),
-            ("fa2_bf16_d64", "lane", "normalize", NORMALIZE),
-            ("fa2_bf16_d64", "lane", "recip", NORMALIZE),
+            ("fa2_bf16_d64", "lane", "normalize", DIVISION),
+            ("fa2_bf16_d64", "lane", "recip", DIVISION),
             ("fa2_bf16_d64", "engine", "fa2_bf16_d64_lane", STORAGE),
             ("fa2_bf16_d64", "element", "fp_add", ELEMENTS),
             ("fa2_bf16_d64", "engine", "sequencer", STORAGE),
@@ -115,7 +115,7 @@ mod tests {
             ("flash_d_lse_mid_bf16_d64", "engine", "align_", CONVERT),
             ("flash_d_lse_mid_bf16_d64", "engine", "result_from_anchor", CONVERT),
             ("flash_d_lse_mid_bf16_d64", "engine", "result_row", STORAGE),
-            ("fa2_bf16_d64", "datapath", "normalize", NORMALIZE),
+            ("fa2_bf16_d64", "datapath", "normalize", DIVISION),
             ("flash_d_lse_mid_bf16_d64", "datapath", "lse_element", ELEMENTS),
         ] {
             let found = part_of_kind(config, scope, kind);

@@ -60,7 +60,7 @@ fn glance_table(results: &Results, baseline: &str, scope: &str, cases: &[&CaseRe
                 tr.over {
                     th { (scope) ", relative to " (baseline) }
                     @for case in cases { th.gap colspan="2" { (size(case)) } }
-                    @if published { th.gap colspan="2" { "published" } }
+                    @if published { th.gap colspan="2" { "published" small { "in another technology" } } }
                 }
                 tr {
                     th { "design" }
