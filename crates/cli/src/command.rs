@@ -5,8 +5,10 @@ mod bench;
 mod check;
 mod compare;
 mod doctor;
+mod export;
 mod generate;
 mod list;
+mod report;
 mod run;
 pub mod simulate;
 mod synth;
@@ -24,6 +26,8 @@ pub enum Command {
     Verify(verify::Args),
     Synth(synth::Args),
     Compare(compare::Args),
+    Export(export::Args),
+    Report(report::Args),
     Run(run::Args),
     Accuracy(accuracy::Args),
     Bench(bench::Args),
@@ -41,6 +45,8 @@ impl Command {
             Command::Verify(args) => verify::run(args),
             Command::Synth(args) => synth::run(args),
             Command::Compare(args) => compare::run(args),
+            Command::Export(args) => export::run(args),
+            Command::Report(args) => report::run(args),
             Command::Run(args) => run::run(args),
             Command::Accuracy(args) => accuracy::run(args),
             Command::Bench(args) => bench::run(args),

@@ -45,9 +45,15 @@ impl ConfigArgs {
 
     /// The command that generates this design, as written into generated files.
     pub fn generate_command(&self) -> String {
+        self.command(&["generate"], &[])
+    }
+
+    /// A command on this design: the subcommand's words before it, further options after it.
+    pub fn command(&self, words: &[&str], options: &[&str]) -> String {
         let sets = self.set.iter().flat_map(|set| ["--set", set]);
-        let words = ["flashrtl", "generate", &self.config].into_iter().chain(sets);
-        words.map(quoted).collect::<Vec<_>>().join(" ")
+        let words = ["flashrtl"].iter().chain(words).copied().chain([self.config.as_str()]);
+        let all = words.chain(sets).chain(options.iter().copied());
+        all.map(quoted).collect::<Vec<_>>().join(" ")
     }
 }
 
