@@ -1,10 +1,13 @@
 #!/bin/sh
 # Installs the external tools: Icarus, Verilator 5 or newer and Yosys, which prove the Verilog right; OpenSTA, the cells
-# of osu018 and the Python package pyosys (a modern Yosys), which say how large and how fast it is. Nothing else needs
+# of osu018 and the Python package pyosys (a modern Yosys), which say how large and how fast it is; FuseSoC, which runs
+# exported cores. With --all also LibreLane (180 MB), whose loader checks exported configurations. Nothing else needs
 # them. Debian 12, Ubuntu 24.04 or newer; as root, or with sudo.
 set -eu
 
 PYOSYS=0.70
+FUSESOC=2.4.7
+LIBRELANE=3.0.5
 VENV="${XDG_DATA_HOME:-$HOME/.local/share}/flashrtl/venv" # flashrtl looks for it there
 
 as_root() {
@@ -22,9 +25,16 @@ command -v sta >/dev/null 2>&1 || missing="$missing opensta"
 has_pyosys() {
     "$1" -c "import importlib.metadata as m; assert int(m.version('pyosys').split('.')[1]) >= 60" >/dev/null 2>&1
 }
-pyosys=yes
-has_pyosys python3 || has_pyosys "$VENV/bin/python3" || pyosys=no
-if [ "$pyosys" = no ] && ! python3 -c "import ensurepip" >/dev/null 2>&1; then
+has() {
+    "$1" -c "import importlib.metadata as m; m.version('$2')" >/dev/null 2>&1
+}
+packages=""
+has_pyosys python3 || has_pyosys "$VENV/bin/python3" || packages="pyosys==$PYOSYS"
+has python3 fusesoc || has "$VENV/bin/python3" fusesoc || packages="$packages fusesoc==$FUSESOC"
+if [ "${1:-}" = --all ]; then
+    has python3 librelane || has "$VENV/bin/python3" librelane || packages="$packages librelane==$LIBRELANE"
+fi
+if [ -n "$packages" ] && ! python3 -c "import ensurepip" >/dev/null 2>&1; then
     missing="$missing python3-venv"
 fi
 
@@ -38,10 +48,11 @@ if [ -n "$missing" ]; then
     # shellcheck disable=SC2086
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing
 fi
-if [ "$pyosys" = no ]; then
-    echo "installing: pyosys $PYOSYS in $VENV"
+if [ -n "$packages" ]; then
+    echo "installing: $packages in $VENV"
     python3 -m venv "$VENV"
-    "$VENV/bin/python3" -m pip install -q "pyosys==$PYOSYS"
+    # shellcheck disable=SC2086
+    "$VENV/bin/python3" -m pip install -q $packages
 fi
 
 major=$(verilator --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')

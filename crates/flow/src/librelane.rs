@@ -151,3 +151,77 @@ fn file(folder: &Path) -> Option<PathBuf> {
         if finished.exists() { Some(finished) } else { state() }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Platform;
+    use serde_json::Value;
+    use std::fs;
+    use std::time::{Duration, SystemTime};
+
+    fn metrics(slack: f64) -> Value {
+        json!({
+            "design__instance__area": 5000,
+            "timing__setup__ws": slack,
+            "timing__setup__ws__corner:nom_ss_100C_1v60": slack,
+            "timing__setup__ws__corner:nom_tt_025C_1v80": 3.5,
+            "power__total": 0.002,
+            "route__wirelength": 81234,
+            "route__drc_errors": 0,
+            "magic__drc_error__count": 3,
+        })
+    }
+
+    fn leave(path: &Path, value: &Value) {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, value.to_string()).unwrap();
+    }
+
+    fn read_from(folder: &Path) -> Result<Layout, FlowError> {
+        let text = "[synthesis]\ndriving_cell = \"B\"\noutput_load = 4\nnand2 = \"N\"";
+        let platform = Platform::new("p", "", &toml::from_str(text).unwrap()).unwrap();
+        read(&Run { folder, design: "d", platform: &platform, period_ps: 8000.0 })
+    }
+
+    #[test]
+    fn the_latest_run_is_read_in_all_corners() {
+        let root = tempfile::tempdir().unwrap();
+        let runs = root.path().join("runs");
+        leave(&runs.join("b/final/metrics.json"), &metrics(-9.0));
+        leave(&runs.join("a/final/metrics.json"), &metrics(-0.5));
+        let hour_ago = SystemTime::now() - Duration::from_secs(3600);
+        fs::File::open(runs.join("b")).unwrap().set_modified(hour_ago).unwrap();
+        for folder in [root.path().to_path_buf(), runs.join("a"), runs.join("a/final")] {
+            let layout = read_from(&folder).unwrap();
+            assert!(layout.finished && layout.stage == "final", "{layout:?}");
+            assert_eq!(layout.setup_slack_ps, Some(-500.0));
+            assert_eq!(layout.typical_setup_slack_ps, Some(3500.0));
+            assert_eq!(layout.fmax_mhz, Some(1e6 / 8500.0));
+            assert_eq!((layout.power.total_w, layout.drc_errors), (Some(0.002), Some(3)));
+        }
+    }
+
+    #[test]
+    fn a_run_that_has_not_ended_says_where_it_is() {
+        let root = tempfile::tempdir().unwrap();
+        let step = |name: &str| root.path().join("runs/a").join(name).join(STATE);
+        leave(&step("11-openroad-staprepnr"), &json!({ "metrics": metrics(2.0) }));
+        leave(&step("33-openroad-cts"), &json!({ "metrics": metrics(1.0) }));
+        let layout = read_from(root.path()).unwrap();
+        assert!(!layout.finished && layout.stage == "33-openroad-cts", "{layout:?}");
+        assert_eq!(layout.setup_slack_ps, Some(1000.0));
+    }
+
+    #[test]
+    fn what_is_no_metrics_is_refused() {
+        let root = tempfile::tempdir().unwrap();
+        let error = || read_from(root.path()).unwrap_err().to_string();
+        assert!(error().contains("has no metrics of LibreLane"), "{}", error());
+        let file = root.path().join("runs/a/final/metrics.json");
+        leave(&file, &json!({}));
+        assert!(error().contains("metrics.json: no step has reported timing yet"), "{}", error());
+        fs::write(file, "{").unwrap();
+        assert!(error().contains("metrics.json: is no JSON"), "{}", error());
+    }
+}

@@ -216,3 +216,90 @@ fn files(run: &Run, platform: &str) -> Result<Vec<PathBuf>, FlowError> {
         run.folder.display()
     )))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+    use std::fs;
+
+    fn platform(time_unit: &str) -> Platform {
+        let text = format!(
+            "[synthesis]\ndriving_cell = \"B\"\noutput_load = 4\nnand2 = \"N\"\n\
+             [orfs]\nname = \"theirs\"\ncore_utilization = 50\ntime_unit = \"{time_unit}\""
+        );
+        Platform::new("ours", "", &toml::from_str(&text).unwrap()).unwrap()
+    }
+
+    /// Reads metrics that are left in the folder of this name.
+    fn read_in(place: &str, platform: &Platform, files: &[(&str, Value)]) -> Result<Layout, FlowError> {
+        let root = tempfile::tempdir().unwrap();
+        for (name, metrics) in files {
+            let path = root.path().join(place).join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, metrics.to_string()).unwrap();
+        }
+        read(&Run { folder: root.path(), design: "d", platform, period_ps: 2000.0 })
+    }
+
+    #[test]
+    fn times_are_in_the_platforms_unit_unless_the_run_says_another() {
+        let slack = json!({ "finish__timing__setup__ws": 0.25, "finish__timing__hold__ws": 1e39 });
+        let unit = json!({ "run__flow__platform__time_units": "1ps" });
+        let base = "logs/theirs/d/base";
+        let layout = read_in(base, &platform("ns"), &[("6_report.json", slack.clone())]).unwrap();
+        // No frequency is given, so it is that of 2 ns less a quarter; there is no hold path.
+        assert_eq!((layout.setup_slack_ps, layout.hold_slack_ps), (Some(250.0), None));
+        assert_eq!(layout.fmax_mhz, Some(1e6 / 1750.0));
+        let layout = read_in(base, &platform("ps"), &[("6_report.json", slack.clone())]).unwrap();
+        assert_eq!(layout.setup_slack_ps, Some(0.25));
+        let files = [("2_1_floorplan.json", unit), ("6_report.json", slack)];
+        assert_eq!(read_in(base, &platform("ns"), &files).unwrap().setup_slack_ps, Some(0.25));
+    }
+
+    #[test]
+    fn the_last_step_that_reported_timing_counts() {
+        let placed = json!({ "detailedplace__timing__setup__ws": -1, "detailedplace__power__total": "N/A" });
+        let tree = json!({ "cts__timing__setup__ws": -0.5, "cts__design__instance__area": 120.5 });
+        let files = [("3_5_place_dp.json", placed), ("4_1_cts.json", tree)];
+        for place in ["run/logs/theirs/d/base", "logs/theirs/d/base", "."] {
+            let layout = read_in(place, &platform("ns"), &files).unwrap();
+            assert!(layout.stage == "cts" && !layout.finished && layout.sources.len() == 2, "{layout:?}");
+            assert_eq!((layout.setup_slack_ps, layout.cells_um2), (Some(-500.0), Some(120.5)));
+            assert_eq!((layout.power, layout.drc_errors), (Default::default(), None));
+        }
+    }
+
+    #[test]
+    fn metadata_counts_where_somebody_made_it() {
+        let root = tempfile::tempdir().unwrap();
+        let leave = |path: &str, metrics: Value| {
+            let path = root.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, metrics.to_string()).unwrap();
+        };
+        leave("logs/theirs/d/base/6_report.json", json!({ "finish__timing__setup__ws": 0 }));
+        leave(
+            "reports/theirs/d/base/metadata.json",
+            json!({ "synth__design__instance__area__stdcell": 47.2 }),
+        );
+        let platform = platform("ns");
+        let run = Run { folder: root.path(), design: "d", platform: &platform, period_ps: 2000.0 };
+        assert_eq!(read(&run).unwrap().synthesis_um2, Some(47.2));
+        // A file of metrics by itself.
+        let file = root.path().join("logs/theirs/d/base/6_report.json");
+        assert_eq!(read(&Run { folder: &file, ..run }).unwrap().synthesis_um2, None);
+        // Another design's metrics are not taken.
+        let error = read(&Run { design: "e", ..run }).unwrap_err().to_string();
+        assert!(error.contains("has no metrics") && error.contains("logs/theirs/e/base"), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_metrics_is_refused() {
+        let place = "logs/theirs/d/base";
+        let error = read_in(place, &platform("ns"), &[("1_synth.json", json!([1]))]).unwrap_err().to_string();
+        assert!(error.contains("1_synth.json: is no JSON object of metrics"), "{error}");
+        let error = read_in(place, &platform("ns"), &[("1_synth.json", json!({}))]).unwrap_err().to_string();
+        assert!(error.contains("no step has reported timing yet"), "{error}");
+    }
+}
