@@ -104,7 +104,7 @@ impl Request<'_> {
         ensure!(self.mhz > 0.0, "--clock {}: must be above 0", self.mhz);
         let config = &self.target.config;
         let part = self.part()?;
-        let boundary = part.boundary(self.target);
+        let boundary = part.boundary(config);
         let part = part.design;
         let top = verilog::identifier(&part.top().name);
         let header = Header::default();

@@ -3,6 +3,7 @@
 use crate::package::constraints::Boundary;
 use crate::target::{Kind, Target};
 use anyhow::{Context, Result, bail};
+use attention::Config;
 use attention::datapath::Datapath;
 use hdl::{Design, ModuleId};
 use std::collections::BTreeSet;
@@ -42,6 +43,16 @@ pub enum Origin {
     Module(ModuleId),
     /// The datapath of an engine's lanes, which no engine contains as a module.
     Datapath(Datapath),
+}
+
+impl Part {
+    /// What is around it.
+    pub fn boundary(&self, config: &Config) -> Boundary {
+        match (&config.clock.timing, &self.origin) {
+            (_, Origin::Whole) | (None, _) => Boundary::Outside,
+            (Some(timing), _) => Boundary::Within(timing.period_ps),
+        }
+    }
 }
 
 /// The part that a scope names: the whole design, a lane, the datapath of a lane, an element of a lane, or any module by

@@ -14,7 +14,6 @@ use attention::config::{platform, platform_names};
 use clap::builder::PossibleValuesParser;
 use flow::export::{self, Exporter, Files, Source};
 use flow::registry::EXPORTERS;
-use hdl::Design;
 use hdl::verilog::{self, File, Header, identifier};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -41,7 +40,7 @@ pub struct Args {
     /// or faster the platform's logic is
     #[arg(long, value_name = "MHZ")]
     clock: Option<f64>,
-    /// What to export: engine, lane, element, or a module by its name or the beginning of its name
+    /// What to export: engine, lane, datapath, element, or a module by its name or the beginning of its name
     #[arg(long, value_name = "MODULE", default_value = scope::WHOLE)]
     scope: String,
     /// Folder to write; out/FLOW/NAME if left out
@@ -130,27 +129,26 @@ pub fn exporter(name: &str) -> Result<&'static Exporter> {
 fn files(args: &Args, exporter: &Exporter, target: &Target) -> Result<(Manifest, Files)> {
     let config = &target.config;
     let part = scope::part(target, &args.scope)?;
-    let boundary = part.boundary(target);
-    let Part { design: part, origin } = part;
-    let name = match origin {
+    let top = identifier(&part.design.top().name);
+    let name = match part.origin {
         Origin::Whole => config.name.clone(),
-        _ => format!("{}_{}", config.name, identifier(&part.top().name)),
+        _ => format!("{}_{top}", config.name),
     };
     let command = args.command();
     let header = header(target, &command);
     let place = place(args, exporter, target)?;
     let (rtl, bench) = match exporter.platform {
-        Some(_) => (rtl(target, &part, &header)?, vec![]),
+        Some(_) => (rtl(&part, &header)?, vec![]),
         None => simulated(target, &command)?,
     };
     let source = Source {
         name: &name,
         description: &config.description,
-        design: &part,
+        design: &part.design,
         header: &header,
         rtl: &rtl,
         bench: &bench,
-        constraints: &body(&part, boundary),
+        constraints: &body(&part.design, part.boundary(config)),
         target: place
             .as_ref()
             .map(|(platform, period_ps)| export::Target { platform, period_ps: *period_ps }),
@@ -166,7 +164,7 @@ fn files(args: &Args, exporter: &Exporter, target: &Target) -> Result<(Manifest,
         command,
         flow: exporter.name.into(),
         name,
-        top: identifier(&part.top().name),
+        top,
         config_hash: config.hash(),
         platform: place.as_ref().and_then(|_| args.platform(exporter)),
         period_ps: place.map(|(_, period_ps)| period_ps),
@@ -223,9 +221,9 @@ fn place(args: &Args, exporter: &Exporter, target: &Target) -> Result<Option<(fl
 }
 
 /// The Verilog of a part of the design.
-fn rtl(target: &Target, part: &Design, header: &Header) -> Result<Vec<File>> {
-    check(&target.design)?;
-    Ok(verilog::write(part, header).into_iter().filter(|file| file.name.ends_with(".v")).collect())
+fn rtl(part: &Part, header: &Header) -> Result<Vec<File>> {
+    check(&part.design)?;
+    Ok(verilog::write(&part.design, header).into_iter().filter(|file| file.name.ends_with(".v")).collect())
 }
 
 /// The Verilog of the design, and its testbench with vectors.
