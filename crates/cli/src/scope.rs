@@ -25,16 +25,6 @@ pub struct Part {
     pub origin: Origin,
 }
 
-impl Part {
-    /// What is around it: the rest of the design, or another one.
-    pub fn boundary(&self, target: &Target) -> Boundary {
-        match (&target.config.clock.timing, &self.origin) {
-            (_, Origin::Whole) | (None, _) => Boundary::Outside,
-            (Some(timing), _) => Boundary::Within(timing.period_ps),
-        }
-    }
-}
-
 /// Where a part comes from.
 pub enum Origin {
     /// It is the whole.
