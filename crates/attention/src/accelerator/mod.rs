@@ -1,0 +1,8 @@
+//! The tiled accelerator around a query engine: loads blocks of queries and the key and value rows they meet, masks, and
+//! writes the results.
+
+mod spec;
+
+pub use spec::{
+    AcceleratorSpec, Buffer, Buffers, Cause, Interface, MaskMode, MaskSupport, Settings, Tensor, WATCHDOG,
+};
