@@ -1,7 +1,9 @@
 //! The tiled accelerator around a query engine: loads blocks of queries and the key and value rows they meet, masks, and
 //! writes the results.
 
+mod address;
 mod core;
+mod dma;
 mod feed;
 mod job;
 mod keys;

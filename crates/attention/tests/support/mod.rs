@@ -5,6 +5,7 @@
 #[path = "../../../arith/tests/support/lint.rs"]
 pub mod lint;
 mod points;
+pub mod stream;
 mod tensors;
 
 pub use points::{ACCUMULATORS, KERNELS, Point, pairwise, product};
