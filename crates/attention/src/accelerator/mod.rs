@@ -1,6 +1,7 @@
 //! The tiled accelerator around a query engine: loads blocks of queries and the key and value rows they meet, masks, and
 //! writes the results.
 
+pub mod registers;
 mod spec;
 
 pub use spec::{
