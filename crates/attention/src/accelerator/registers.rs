@@ -9,11 +9,11 @@ mod document;
 mod driver;
 mod slave;
 
-pub use document::{c_header, markdown};
+pub use document::{c_header, causes, markdown};
 pub use driver::c_driver;
-pub use slave::define;
+pub use slave::{define, elaborate};
 
-use super::spec::{AcceleratorSpec, Interface};
+use super::spec::{AcceleratorSpec, Interface, Settings};
 use numerics::Format;
 
 /// What the register ID holds: "FLRT".
@@ -156,8 +156,41 @@ impl Map {
         self.register(name).offset
     }
 
+    /// The words that set up a job: byte addresses and values.
+    pub fn setup(&self, settings: &Settings) -> Vec<(u32, u32)> {
+        let words = self.of(Access::Configuration).flat_map(|register| {
+            let value = setting(settings, register.name);
+            let words = register.words().into_iter().enumerate();
+            words.map(move |(i, word)| (word.offset, (value >> (32 * i)) as u32))
+        });
+        words.collect()
+    }
+
     fn of(&self, access: Access) -> impl Iterator<Item = &Register> {
         self.registers.iter().filter(move |register| register.access == access)
+    }
+}
+
+/// What a register of the configuration is to hold.
+fn setting(settings: &Settings, register: &str) -> u64 {
+    let tensor = match &register[..1] {
+        "Q" => settings.q,
+        "K" => settings.k,
+        "V" => settings.v,
+        _ => settings.o,
+    };
+    match register {
+        "QUERIES" => settings.queries.into(),
+        "KEYS" => settings.keys.into(),
+        "HEADS" => settings.heads.into(),
+        "KV_HEADS" => settings.kv_heads.into(),
+        "MASK" => settings.mask as u64,
+        "WINDOW" => settings.window.into(),
+        "SCALE" => settings.scale,
+        name if name.ends_with("_BASE") => tensor.base,
+        name if name.ends_with("_ROW_STRIDE") => tensor.row_stride,
+        name if name.ends_with("_HEAD_STRIDE") => tensor.head_stride,
+        name => unreachable!("{name} is no setting"),
     }
 }
 

@@ -102,6 +102,11 @@ pub fn markdown(spec: &AcceleratorSpec) -> String {
     text
 }
 
+/// Every cause.
+pub fn causes() -> impl Iterator<Item = Cause> {
+    CAUSES.into_iter().map(|(cause, _)| cause)
+}
+
 /// What the causes mean to a driver.
 const CAUSES: [(Cause, &str); 13] = [
     (Cause::ZeroLength, "QUERIES, KEYS, HEADS or KV_HEADS is 0."),

@@ -12,7 +12,7 @@
 
 use super::{Access, Map, Register};
 use crate::accelerator::spec::AcceleratorSpec;
-use hdl::{Kind, ModuleBuilder, ModuleId, Outputs, Reg, Signal, Type};
+use hdl::{Arg, Design, Kind, ModuleBuilder, ModuleId, Outputs, Reg, Reset, Signal, Timing, Type};
 
 /// Address bits of the slave: 4 KiB.
 const ADDRESS_BITS: u32 = 12;
@@ -34,6 +34,23 @@ pub fn define(b: &ModuleBuilder, spec: &AcceleratorSpec) -> ModuleId {
     b.define(kind, &inputs, |m, x| {
         let ports = Ports { names: inputs.iter().map(|(name, _)| *name).collect(), signals: x };
         body(m, &map, &ports)
+    })
+}
+
+/// The register block as a design of its own.
+///
+/// # Errors
+/// When the design is no circuit, which would be a mistake here.
+pub fn elaborate(spec: &AcceleratorSpec, timing: Option<Timing>, reset: Reset) -> Result<Design, hdl::Error> {
+    let name = format!("{}_control", spec.name);
+    hdl::elaborate(&name, "the registers by themselves", timing, reset, |b| {
+        b.explicit();
+        let module = define(b, spec);
+        let kind = b.defined(module);
+        let inputs: Vec<(&str, Arg<'_>)> =
+            kind.inputs().map(|(_, port)| (&*port.name, b.input(&port.name, port.ty).into())).collect();
+        let outputs = b.instantiate("registers", 1, module, &inputs);
+        kind.outputs().zip(outputs).for_each(|((_, port), signal)| b.output(&port.name, signal));
     })
 }
 
@@ -341,4 +358,41 @@ fn control<'m>(
     m.output("soft_reset", soft_reset.q);
     m.output("irq", enable.q & (done | error));
     Start { job: start.q, busy }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sim::Program;
+
+    /// With steps as wide as a word, a long counter carries within a few cycles.
+    #[test]
+    fn long_counters_carry() {
+        let cycles = super::super::counters().into_iter().find(|register| register.bits == 64).unwrap();
+        let design = hdl::elaborate("counter", "a long counter", None, Reset::default(), |b| {
+            b.explicit();
+            let name = format!("inc_{}", cycles.name.to_lowercase());
+            let (step, clear) = (b.input(&name, Type::unsigned(32)), b.input("clear", Type::unsigned(1)));
+            let mut words = Words::default();
+            counter(b, &Ports { names: vec![&name], signals: &[step] }, &cycles, clear, &mut words);
+            b.output("low", words.readable[0].1);
+            b.output("high", words.readable[1].1);
+        });
+        let program = Program::compile(&design.unwrap()).unwrap();
+        let mut simulator = program.simulator(1);
+        let [step, clear] =
+            [0, 1].map(|i| program.input(&program.ports(hdl::Direction::Input)[i].0).unwrap());
+        let [low, high] = ["low", "high"].map(|name| program.output(name).unwrap());
+        let mut run = |steps: &[u64], clears: u64| {
+            simulator.set1(clear, 0, clears);
+            for &n in steps.iter().chain([&0]) {
+                simulator.set1(step, 0, n);
+                simulator.step();
+            }
+            simulator.eval();
+            simulator.get1(low, 0) | simulator.get1(high, 0) << 32
+        };
+        assert_eq!(run(&[u32::MAX.into(), u32::MAX.into(), 2, 5], 0), 2 * u64::from(u32::MAX) + 7);
+        assert_eq!(run(&[1], 1), 0);
+    }
 }
