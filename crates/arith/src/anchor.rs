@@ -78,14 +78,6 @@ impl FromAnchor {
         b.call_array(instance, o.ty().count, kind, &inputs, |m, x| self.body(m, x[0], x[1]))[0]
     }
 
-    /// The module kind, with inputs `o` of f+1 bits and `anchor` and output `y`.
-    pub fn define(&self, b: &ModuleBuilder) -> ModuleId {
-        let kind = Kind { name: &self.kind_name(), doc: Self::DOC };
-        let inputs =
-            [("o", Type::unsigned(self.frac_bits + 1)), ("anchor", Type::unsigned(self.format.exp_bits))];
-        b.define(kind, &inputs, |m, x| self.body(m, x[0], x[1]))
-    }
-
     fn body<'m>(&self, m: &'m ModuleBuilder, o: Signal<'m>, anchor: Signal<'m>) -> Outputs<'m> {
         let sign = o.msb().named("sign");
         let magnitude = sign.mux((-o.reinterpret(true)).low(o.width()), o).named("magnitude");

@@ -182,6 +182,17 @@ pub fn clamp_amount<'b>(distance: Signal<'b>, most: u64) -> Signal<'b> {
     beyond.mux(b.lit(most, width), distance.low(width))
 }
 
+/// An unsigned distance as a shift amount of fewer bits, all ones if it does not fit: for shifts by `most` or more that
+/// leave nothing, however far they go.
+pub fn saturate_amount<'b>(distance: Signal<'b>, most: u64) -> Signal<'b> {
+    let width = hdl::value_width(most);
+    if distance.width() <= width {
+        return distance;
+    }
+    let beyond = distance.high(distance.width() - width).reduce_or().named("beyond");
+    distance.low(width) | beyond.repeat(width)
+}
+
 /// Type of a pattern of `format`.
 pub fn float_type(format: Format) -> Type {
     Type::unsigned(format.width())

@@ -2,7 +2,7 @@
 //!
 //! The widths and the bit picture are those of [`numerics::dot`].
 
-use crate::float::{Range, Raw, clamp_amount, constant, normalize, policy_suffix, round_pack, unpack};
+use crate::float::{Range, Raw, constant, normalize, policy_suffix, round_pack, saturate_amount, unpack};
 use crate::operator::{Case, Operator, Params, float, scaled};
 use crate::reduce;
 use hdl::{Kind, ModuleBuilder, Outputs, Signal, Type, each};
@@ -63,7 +63,10 @@ impl FusedDot {
         let (product, exp, sign) = (terms[0], terms[1], terms[2]);
         let max_exp = reduce::max(m, "max_exp", exp).named("max_exp");
         let aligned = self.align(m, product, exp, sign, max_exp);
-        let sum = reduce::sum(m, "sum", aligned).named("sum");
+        // Two's complement wants a one more for each complement: they are counted once for all.
+        let negatives = sign.sum().named("negatives").to_signed().extend(aligned.width());
+        let sum = reduce::sum(m, "sum", m.bundle(&[aligned, negatives])).named("sum");
+        let sum = sum.truncate(self.spec.sum_bits(self.length as usize)).named("sum");
         self.finish(m, sum, max_exp, scale)
     }
 
@@ -82,7 +85,8 @@ impl FusedDot {
         })
     }
 
-    /// Per element: the product in the window below the largest exponent, signed.
+    /// Per element: the product in the window below the largest exponent, or its complement if negative: one less than
+    /// its negation.
     fn align<'m>(
         &self,
         m: &'m ModuleBuilder,
@@ -94,7 +98,10 @@ impl FusedDot {
         let window = self.spec.align_bits;
         let headroom = window - self.spec.product_bits();
         let name = format!("dot_align_{}_w{window}", self.spec.operand.name());
-        let kind = Kind { name: &name, doc: "term = +-(product << headroom) >> (max_exp - exp)" };
+        let kind = Kind {
+            name: &name,
+            doc: "term = (product << headroom) >> (max_exp - exp), complemented if sign",
+        };
         let inputs = [
             ("product", each(product)),
             ("exp", each(exp)),
@@ -102,10 +109,11 @@ impl FusedDot {
             ("max_exp", max_exp.into()),
         ];
         m.call_array("align", self.length, kind, &inputs, |_, x| {
-            let amount =
-                clamp_amount((x[3] - x[1]).named("distance"), u64::from(window)).named("shift_amount");
+            let distance = (x[3] - x[1]).low(x[1].width()).named("distance");
+            let amount = saturate_amount(distance, u64::from(window)).named("shift_amount");
             let magnitude = x[0].shl_const(headroom).shr(amount).named("magnitude");
-            vec![("term", x[2].mux(-magnitude, magnitude.to_signed()))]
+            let term = magnitude.extend(window + 1) ^ x[2].repeat(window + 1);
+            vec![("term", term.reinterpret(true))]
         })[0]
     }
 

@@ -10,7 +10,9 @@ pub fn sum<'b>(b: &'b ModuleBuilder, instance: &str, x: Signal<'b>) -> Signal<'b
     let mut x = x;
     let mut level = 0;
     while !x.ty().is_scalar() {
-        let radix = sum_radix(b, x.width()).min(x.ty().count);
+        let fits = sum_radix(b, x.width());
+        // One left over joins the last node: a level of its own would cost more than that node is slower.
+        let radix = if x.ty().count <= fits + 1 { x.ty().count } else { fits };
         let groups = x.ty().count / radix;
         let rest = x.ty().count % radix;
         let mut parts =

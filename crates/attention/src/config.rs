@@ -14,7 +14,7 @@
 //! | top level | `name`, `kind` (`engine`, `unit` or `merge`), `description` | all |
 //! | `[unit]` | `op`, `format` and the operator's own parameters | unit |
 //! | `[kernel]` | `name`, `scale`, `result` and the kernel's own options ([`crate::kernel`]) | engine |
-//! | `[array]` | `head_dim`, `query_lanes`, `interleave`, `key_block`, `max_keys` | engine |
+//! | `[array]` | `head_dim`, `query_lanes`, `interleave`, `key_block`, `result_elements`, `max_keys` | engine |
 //! | `[format]` | `input`, `score`, `accumulator`, `output`, `align_bits`; and for both the policy | both |
 //! | `[clock]`, `[reset]` | period, platform, delay model; reset style | both |
 //! | `[workload]` | what is simulated when no tensors are given | both |
@@ -111,8 +111,20 @@ pub struct ArrayConfig {
     /// Key rows of a block that is accumulated apart and then merged (two-level accumulation), 2 to 4096; `None` for
     /// one level.
     pub key_block: Option<u32>,
+    /// Elements of a finished row that are converted, or divided by the sum, at a time; divides `head_dim`. `None` takes
+    /// the smallest divisor that is no less than `query_lanes`.
+    pub result_elements: Option<u32>,
     /// Most keys a query may meet; sizes counters and the warnings about accumulators.
     pub max_keys: u32,
+}
+
+impl ArrayConfig {
+    /// Elements of a finished row that are converted at a time. One for every lane takes a block `head_dim` steps of a
+    /// slot: no time at all where its queries meet that many keys.
+    pub fn result_elements(&self) -> u32 {
+        let enough = |n: &u32| self.head_dim.is_multiple_of(*n) && *n >= self.query_lanes;
+        self.result_elements.unwrap_or_else(|| (1..self.head_dim).find(enough).unwrap_or(self.head_dim))
+    }
 }
 
 /// Queries that share a lane in turn.
@@ -352,16 +364,28 @@ fn engine_sections(
 }
 
 fn array(section: &mut Section, default_lanes: Option<i64>) -> Result<ArrayConfig, ConfigError> {
+    let head_dim = section.integer("head_dim", 1..=256, None)? as u32;
     Ok(ArrayConfig {
-        head_dim: section.integer("head_dim", 1..=256, None)? as u32,
+        head_dim,
         query_lanes: section.integer("query_lanes", 1..=64, default_lanes)? as u32,
         interleave: match section.integer_or("interleave", "auto", 1..=64)? {
             None => Interleave::Auto,
             Some(slots) => Interleave::Fixed(slots as u32),
         },
         key_block: section.integer_or("key_block", "none", 2..=4096)?.map(|rows| rows as u32),
+        result_elements: result_elements(section, head_dim)?,
         max_keys: section.integer("max_keys", 1..=1 << 24, Some(4096))? as u32,
     })
+}
+
+fn result_elements(section: &mut Section, head_dim: u32) -> Result<Option<u32>, ConfigError> {
+    let elements = section.integer_or("result_elements", "auto", 1..=256)?.map(|n| n as u32);
+    match elements {
+        Some(n) if !head_dim.is_multiple_of(n) => {
+            Err(section.error("result_elements", format!("must divide array.head_dim = {head_dim}")))
+        }
+        _ => Ok(elements),
+    }
 }
 
 fn formats(section: &mut Section, head_dim: u32, kernel: &KernelConfig) -> Result<FormatConfig, ConfigError> {

@@ -51,6 +51,8 @@ pub struct EngineSpec {
     pub key_block: Option<u32>,
     /// Format of the result rows.
     pub output: Format,
+    /// Elements of a finished row that are brought to that format at a time, a divisor of `head_dim`.
+    pub result_elements: u32,
     /// Whether the engine gives result rows or partial states.
     pub result: ResultForm,
     /// Rounding and edges.
@@ -79,6 +81,7 @@ impl EngineSpec {
             accumulator: format.accumulator,
             key_block: config.array.key_block,
             output: format.output,
+            result_elements: config.array.result_elements(),
             result: config.kernel.result,
             policy,
         }
@@ -224,31 +227,51 @@ impl EngineSpec {
         let (result_valid, result_slot) = (valids.element(0), slots.element(0));
 
         let o_lane = b.wire("o_lane", Type::unsigned(index_width(self.lanes)));
-        let result = output::call(b, self, pick(rows, self.lanes, o_lane), &step);
+        let converter = output::Converter::new(b, self);
         let drain = drain::call(
             b,
             self,
             [step.block_end, active, result_valid, result_slot, o_ready],
-            result.settling,
+            converter.map(|c| c.conversion).unwrap_or_default(),
         );
         b.drive(drain_busy, drain.busy);
         b.drive(o_slot, drain.slot);
         b.drive(o_lane, drain.lane);
         let empty = pick(empties, self.lanes, drain.lane);
-        let mut results = vec![("o_data", result.row), ("o_empty", empty)];
-        results.extend(states.first().map(|&states| ("o_state", pick(states, self.lanes, drain.lane))));
-        results.extend(result.sum.map(|sum| ("o_sum", sum)));
-        results.extend(result.anchor.map(|anchor| ("o_anchor", empty.mux(b.zero(anchor.ty()), anchor))));
+        let row = pick(rows, self.lanes, o_lane);
+        let anchor = self.result_anchor(b, &step);
+        let mut results = vec![("o_empty", empty)];
+        let converted = converter.map(|converter| converter.call(b, self, row, anchor, &drain));
+        if converted.is_none() {
+            let sum = row.ty().count - self.head_dim;
+            results.push(("o_data", row.elements(sum, self.head_dim)));
+            results.extend((sum == 1).then(|| ("o_sum", row.element(0))));
+        }
+        if let Some(&states) = states.first() {
+            results.push(("o_state", pick(states, self.lanes, drain.lane)));
+            results.extend(anchor.map(|anchor| ("o_anchor", empty.mux(b.zero(anchor.ty()), anchor))));
+        }
 
         b.output("q_ready", loader.ready);
         b.output("kv_ready", step.ready);
         b.output("o_valid", drain.valid);
+        if let Some(row) = converted {
+            b.output_when("o_data", row, "o_valid");
+        }
         for (name, value) in results {
             let register = b.register(name, value.ty()).enable(drain.load);
             register.set(value);
             b.output_when(name, register.q, "o_valid");
         }
         b.output_when("o_last", drain.last, "o_valid");
+    }
+
+    /// The anchor under which a block's o stand, kept until its results have left.
+    fn result_anchor<'b>(&self, b: &'b ModuleBuilder, step: &sequencer::Sequencer<'b>) -> Option<Signal<'b>> {
+        let anchor = step.anchor.as_ref()?;
+        let finished = b.register("result_anchor", anchor.row.ty()).enable(step.block_end);
+        finished.set(anchor.row);
+        Some(finished.q)
     }
 
     /// Per lane, whether the current step's query meets the row: the mask, moved on by P queries a step.

@@ -4,12 +4,14 @@
 //! which shares nothing with it but fitted tables, and its options. A new one is its file and one line in [`KERNELS`].
 //! State files, levels of accumulation, merges and rescaling are built around it by the lane.
 
+mod division;
 mod fa2;
 mod fa2_base2;
 mod fa2_expmul;
 mod flash_d;
 mod flash_d_lse;
 
+pub use division::Division;
 pub use fa2::Fa2;
 pub use fa2_base2::Fa2Base2;
 pub use fa2_expmul::{Fa2ExpMul, Quantize};
@@ -181,20 +183,14 @@ pub trait Kernel: Send + Sync + Debug {
         controls: &[Signal<'m>],
     ) -> Signal<'m>;
 
-    /// Whether one more element, of value 1, accumulates the sum ℓ that o is divided by.
-    fn has_sum(&self) -> bool {
-        false
+    /// How o is divided by the sum ℓ, where there is one: one more element, of value 1, accumulates it.
+    fn division(&self) -> Option<Division> {
+        None
     }
 
-    /// The result row in the output format, where there is a sum.
-    fn normalize<'m>(
-        &self,
-        _: &'m ModuleBuilder,
-        _: &EngineSpec,
-        o: Signal<'m>,
-        _sum: Signal<'m>,
-    ) -> Signal<'m> {
-        o
+    /// Whether there is a sum.
+    fn has_sum(&self) -> bool {
+        self.division().is_some()
     }
 
     /// The functional model.

@@ -9,7 +9,7 @@ use crate::engine::EngineSpec;
 use crate::kernel::ScalarStep;
 use arith::FusedDot;
 use arith::float::float_type;
-use hdl::{Kind, ModuleBuilder, ModuleId, Outputs, Signal, StateVar, Type, Update, Write, each};
+use hdl::{Arg, Kind, ModuleBuilder, ModuleId, Outputs, Signal, StateVar, Type, Update, Write, each};
 
 /// Elaborates the lane kind.
 ///
@@ -106,9 +106,9 @@ fn body<'m>(m: &'m ModuleBuilder, spec: &EngineSpec, x: &[Signal<'m>]) -> Output
     let score = dot.call(m, "dot", q, port("k"), scale).named("score");
 
     let met = occupancy(m, spec, &steps);
-    let (row, state) = update(m, spec, &steps, &met, score, v);
-
     let result = m.cleared((steps.valid & steps.last).named("result"));
+    let (row, state) = update(m, spec, &steps, &met, result, score, v);
+
     let blank = m.zero(row.ty());
     let row = met.empty.mux(blank, row).named("result_row");
     let blank_state = m.zero(state.ty());
@@ -207,6 +207,7 @@ fn update<'m>(
     spec: &EngineSpec,
     steps: &Steps<'m>,
     met: &Met<'m>,
+    result: Signal<'m>,
     score: Signal<'m>,
     v: Signal<'m>,
 ) -> (Signal<'m>, Signal<'m>) {
@@ -240,10 +241,13 @@ fn update<'m>(
     }
 
     let elements = elements(m, spec, steps.slot, levels, write, v, &controls);
-    let row = if kernel.has_sum() && spec.result == ResultForm::Row {
-        kernel.normalize(m, spec, elements.elements(1, spec.head_dim), elements.element(0))
-    } else {
-        elements
+    let row = match kernel.division() {
+        Some(division) if spec.result == ResultForm::Row && !division.serial => {
+            // What divides stands still in between.
+            let finished = result.mux(elements, m.zero(elements.ty())).named("finished");
+            division.row(m, spec, finished.elements(1, spec.head_dim), finished.element(0))
+        }
+        _ => elements,
     };
     (row, m.concat(&after.into_iter().rev().collect::<Vec<_>>()))
 }
@@ -264,12 +268,14 @@ fn elements<'m>(
     let (name, doc) = kernel.element_kind(spec);
     let blocks = if levels.is_some() { "_blocks" } else { "" };
     let name = format!("{name}{blocks}_i{}", spec.interleave);
-    let mut inputs = vec![("v", each(extended)), ("slot", slot.into()), ("write", write.into())];
-    if let Some(levels) = levels {
-        inputs.extend([("outer", levels.outer.into()), ("takes_inner", levels.merge.into())]);
-    }
-    let fixed = inputs.len();
-    inputs.extend(controls.iter().map(|&(name, signal)| (name, signal.into())));
+    let mut told = vec![("slot", slot), ("write", write)];
+    told.extend(levels.iter().flat_map(|l| [("outer", l.outer), ("takes_inner", l.merge)]));
+    let fixed = 1 + told.len();
+    told.extend(controls);
+    let (names, signals): (Vec<&str>, Vec<Signal<'m>>) = told.into_iter().unzip();
+    let registered = m.registered(&signals).into_iter().map(Arg::from);
+    let inputs: Vec<_> =
+        [("v", each(extended))].into_iter().chain(names.into_iter().zip(registered)).collect();
     let count = spec.head_dim + u32::from(kernel.has_sum());
     m.call_array("element", count, Kind { name: &name, doc }, &inputs, |m, x| {
         let levels = levels.map(|_| Levels { outer: x[3], merge: x[4] });

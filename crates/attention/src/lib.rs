@@ -3,6 +3,7 @@
 pub mod accelerator;
 pub mod accuracy;
 pub mod config;
+pub mod datapath;
 pub mod engine;
 pub mod functional;
 pub mod kernel;

@@ -136,7 +136,8 @@ impl MergeUnit {
         let d = spec.head_dim;
         let row = match (spec.accumulator, state.anchor) {
             _ if spec.kernel.has_sum() => {
-                spec.kernel.normalize(m, spec, state.elements.elements(1, d), state.elements.element(0))
+                let division = spec.kernel.division().expect("a sum is there to divide by");
+                division.row(m, spec, state.elements.elements(1, d), state.elements.element(0))
             }
             (Accumulator::Fixed { frac_bits, .. }, Some(anchor)) => {
                 let convert =

@@ -1,83 +1,106 @@
-//! The accelerator's core on its streams, against the functional model of the engine row by row.
+//! The accelerator behind its buses against its functional model: memory and counters after every job.
 
 mod support;
 
-use attention::EngineSpec;
-use attention::accelerator::{
-    AcceleratorSpec, Buffers, Cause, Interface, MaskMode, MaskSupport, Settings, Tensor,
-};
+use attention::accelerator::bus::Timing;
+use attention::accelerator::memory::image;
+use attention::accelerator::system::{Job, System};
+use attention::accelerator::{AcceleratorSpec, Interface, MaskMode, Settings};
+use attention::workload::QuantizedHead;
 use hdl::Reset;
 use numerics::catalog::{BF16, E4M3};
 use numerics::stratified::Rng;
 use sim::Program;
-use support::stream::{Bench, Job};
-use support::{FA2, KERNELS, engine, timing};
+use support::{FA2, KERNELS, accelerator, settings, timing};
 
-fn accelerator(engine: EngineSpec, key_tile: u32, bus_bits: u32) -> AcceleratorSpec {
-    AcceleratorSpec {
-        name: "accelerator".into(),
-        engine,
-        key_tile,
-        max_queries: 60,
-        max_keys: 70,
-        heads: 6,
-        kv_heads: 6,
-        mask: MaskSupport::SlidingWindow,
-        interface: Interface::Stream,
-        bus_bits,
-        buffers: Buffers::default(),
-        reset: Reset::default(),
-    }
+/// Random tensors with zeros of both signs.
+fn heads(spec: &AcceleratorSpec, job: &Settings, rng: &mut Rng) -> Vec<QuantizedHead> {
+    let format = spec.engine.dot.operand;
+    let mut rows = |rows: u32| -> Vec<u64> {
+        let mut element = || match rng.below(16) {
+            0 => rng.below(2) << (format.width() - 1),
+            _ => {
+                let normal = (0..6).map(|_| rng.unit()).sum::<f64>() - 3.0;
+                format.encode(normal, &spec.engine.policy)
+            }
+        };
+        (0..rows * spec.engine.head_dim).map(|_| element()).collect()
+    };
+    let mut head = |_| QuantizedHead { q: rows(job.queries), k: rows(job.keys), v: rows(job.keys) };
+    (0..job.heads).map(&mut head).collect()
 }
 
 /// Random settings within the maxima.
-fn settings(spec: &AcceleratorSpec, rng: &mut Rng) -> Settings {
-    let kv_heads = 1 + rng.below(2) as u32;
-    let mask = [MaskMode::None, MaskMode::Causal, MaskMode::Window][rng.below(3) as usize];
-    let queries = 1 + rng.below(u64::from(spec.max_queries)) as u32;
-    let keys = 1 + rng.below(u64::from(spec.max_keys)) as u32;
+fn random(spec: &AcceleratorSpec, rng: &mut Rng) -> Settings {
+    let up_to = |rng: &mut Rng, most: u32| 1 + rng.below(u64::from(most)) as u32;
+    let kv_heads = up_to(rng, 2);
+    let queries = up_to(rng, spec.max_queries.min(40));
+    let keys = up_to(rng, spec.max_keys.min(40));
+    let scale = spec
+        .engine
+        .dot
+        .scale
+        .map(|f| f.encode([0.5, 1.0, -0.7, 0.0][rng.below(4) as usize], &spec.engine.policy));
     Settings {
-        queries,
         keys: if rng.below(3) == 0 { keys.min(queries.div_ceil(2)) } else { keys },
-        heads: kv_heads * (1 + rng.below(3) as u32),
+        heads: kv_heads * up_to(rng, 3),
         kv_heads,
-        mask,
-        window: 1 + rng.below(30) as u32,
-        scale: 0,
-        q: Tensor::default(),
-        k: Tensor::default(),
-        v: Tensor::default(),
-        o: Tensor::default(),
+        mask: [MaskMode::None, MaskMode::Causal, MaskMode::Window][rng.below(3) as usize],
+        window: up_to(rng, 20),
+        scale: scale.unwrap_or(0),
+        ..settings(spec, queries, keys)
     }
 }
 
-fn check(spec: &AcceleratorSpec, clock: Option<hdl::Timing>, seed: u64, jobs: usize) {
-    let design = spec.elaborate_core(clock).unwrap_or_else(|e| panic!("{e}"));
+/// A system beside an empty memory.
+fn system(spec: &AcceleratorSpec, clock: Option<hdl::Timing>, timing: Timing) -> System {
+    let design = spec.elaborate(clock).unwrap_or_else(|e| panic!("{e}"));
     let program = Program::compile(&design).unwrap();
-    let mut bench = Bench::new(spec, &program, seed);
+    System::new(spec, &program, Default::default(), timing).unwrap()
+}
+
+/// Runs a job on random tensors and compares with the model.
+fn check(spec: &AcceleratorSpec, system: &mut System, job: Settings, rng: &mut Rng) -> Job {
+    let base = 4096 + rng.below(64) * u64::from(spec.bus_bytes());
+    let (job, end) = job.placed(spec, base);
+    *system.memory() = image(spec, &job, &heads(spec, &job, rng), end);
+    let done = system.check(&job).unwrap_or_else(|e| panic!("{e}: {job:?}"));
+    assert_eq!(done.error, None, "{job:?}");
+    done
+}
+
+fn jobs(spec: &AcceleratorSpec, clock: Option<hdl::Timing>, seed: u64, count: usize) {
     let mut rng = Rng::new(seed);
-    for i in 0..jobs {
-        let settings = settings(spec, &mut rng);
-        bench.pauses = if i % 2 == 0 { [0.3, 0.3, 0.3] } else { [0.0; 3] };
-        let job = Job::random(spec, settings, &mut rng);
-        let rows = bench.run(&job);
-        assert_eq!(job.expected(spec), rows, "job {i} of seed {seed}: {settings:?}");
-        bench.counters.check(spec, &job);
+    let stalls = if seed.is_multiple_of(2) { 0.3 } else { 0.0 };
+    let latency = [1, 12, 40][rng.below(3) as usize];
+    let mut system = system(spec, clock, Timing { latency, stalls, seed, ..Timing::default() });
+    for _ in 0..count {
+        let job = random(spec, &mut rng);
+        check(spec, &mut system, job, &mut rng);
+    }
+}
+
+fn both(spec: AcceleratorSpec, clock: Option<hdl::Timing>, seed: u64, count: usize) {
+    for interface in [Interface::Stream, Interface::Dma] {
+        jobs(&AcceleratorSpec { interface, ..spec.clone() }, clock.clone(), seed, count);
     }
 }
 
 #[test]
 fn jobs_back_to_back() {
-    check(&accelerator(engine(&FA2, BF16, 5, 2, 2), 4, 32), None, 1, 6);
-    check(&accelerator(engine(&FA2, E4M3, 7, 3, 1), 3, 64), None, 2, 6);
-    check(&accelerator(engine(&FA2, BF16, 1, 1, 1), 1, 32), None, 3, 4);
+    both(AcceleratorSpec { bus_bits: 32, ..accelerator(&FA2, BF16, [5, 2, 2]) }, None, 1, 4);
+    both(AcceleratorSpec { key_tile: 3, ..accelerator(&FA2, E4M3, [7, 3, 1]) }, None, 2, 4);
+    both(AcceleratorSpec { key_tile: 1, bus_bits: 32, ..accelerator(&FA2, BF16, [1, 1, 1]) }, None, 4, 3);
+    both(AcceleratorSpec { bus_bits: 256, ..accelerator(&FA2, BF16, [33, 2, 4]) }, None, 5, 3);
 }
 
 #[test]
 fn every_kernel_under_a_clock() {
     for (i, (_, kernel)) in KERNELS.iter().enumerate() {
-        let (engine, _) =
-            engine(kernel, BF16, 6, 2, 1).elaborate_auto(Some(timing(400.0)), Reset::default()).unwrap();
-        check(&accelerator(engine, 5, 32), Some(timing(400.0)), 10 + i as u64, 3);
+        let clock = Some(timing(400.0));
+        let spec = accelerator(kernel, BF16, [6, 2, 1]);
+        let (engine, _) = spec.engine.elaborate_auto(clock.clone(), Reset::default()).unwrap();
+        let interface = [Interface::Stream, Interface::Dma][i % 2];
+        jobs(&AcceleratorSpec { engine, interface, ..spec }, clock, 10 + i as u64, 2);
     }
 }

@@ -3,7 +3,7 @@
 mod support;
 
 use attention::EngineSpec;
-use attention::kernel::Fa2Base2;
+use attention::kernel::{Division, Fa2Base2};
 use numerics::catalog::{BF16, E4M3, FP32};
 use numerics::lse::Accumulator;
 use numerics::{Base2Score, Base2Spec, Format, Policy, Rounding};
@@ -26,7 +26,7 @@ fn spec(n: usize) -> EngineSpec {
     let input = [BF16, E4M3][n % 2];
     let mut engine = engine(&FA2, input, 3 + n as u32 % 4, 1 + n as u32 % 3, 1 + n as u32 % 4);
     let spec = Base2Spec { score: Base2Score { int_bits, frac_bits }, weight_bits, segments };
-    engine.kernel = Arc::new(Fa2Base2 { spec, recip_segments: 16 });
+    engine.kernel = Arc::new(Fa2Base2 { spec, division: Division { recip_segments: 16, serial: false } });
     engine.dot.result = [BF16, FP32][n / 2 % 2];
     engine
 }

@@ -12,7 +12,7 @@
 //! | [`simulation`] | a workload through one of them |
 //! | [`study`] | the accuracy of several designs on the same rows; [`plot`]: an SVG of it |
 //! | [`scope`] | the part of a design that is synthesised; [`boundary`]: what goes in and out of it |
-//! | [`power`] | its netlist run on the workload |
+//! | [`evaluate`] | such a part through the tools; [`power`]: its netlist run on the workload |
 //! | [`facts`] | the figures that follow from a configuration |
 //! | [`package`] | everything `generate` writes; [`output`]: how it gets to disk in one piece |
 //! | [`show`], [`progress`] | standard output and standard error |
@@ -20,6 +20,7 @@
 mod boundary;
 mod command;
 mod engines;
+mod evaluate;
 mod facts;
 mod output;
 mod package;

@@ -1,22 +1,24 @@
-//! `flashrtl synth --power`: the netlist run on the workload, held against the graph bit for bit, and its power.
+//! Power of a netlist: it is run on a workload, and held against the graph bit for bit.
 
 use crate::boundary::record_part;
-use crate::command::simulate::WorkloadArgs;
+use crate::command::simulate::{WorkloadArgs, quantized};
 use crate::packing::{jobs, scale};
+use crate::scope::{Origin, Part};
 use crate::show::{grouped, pairs, percent, table};
-use crate::stimuli::record_unit;
+use crate::stimuli::{record_steps, record_unit};
 use crate::target::{Kind, Target};
 use crate::unit::Unit;
 use anyhow::{Result, bail, ensure};
 use arith::operator::Case;
-use attention::EngineSpec;
 use attention::config::{DesignConfig, UnitConfig};
+use attention::datapath::Datapath;
 use attention::simulate::{Block, Recording, Stalls, record};
+use attention::{EngineSpec, Workload};
 use flow::activity::{self, Activity, Check};
-use flow::power::{Mapped, Power, Split, estimate};
+use flow::power::{Mapped, Power, Split};
 use flow::{Library, Report};
 use hdl::{Design, ModuleId};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sim::Program;
 use std::time::Duration;
 
@@ -47,8 +49,24 @@ pub struct PowerArgs {
     workload: WorkloadArgs,
 }
 
+/// What drives the inputs of a netlist.
+pub enum Drive<'a> {
+    /// The first `keys` key rows of each head of some tensors; a unit takes its random operands instead.
+    Workload {
+        /// The tensors for a design.
+        tensors: Tensors<'a>,
+        /// Key rows of a head.
+        keys: u32,
+    },
+    /// Random bits.
+    Random,
+}
+
+/// The tensors that a design is run on.
+pub type Tensors<'a> = Box<dyn Fn(&Target) -> Result<Workload> + Sync + 'a>;
+
 /// Power and the work that was done with it.
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct PowerReport {
     /// The figures.
     #[serde(flatten)]
@@ -58,7 +76,7 @@ pub struct PowerReport {
     /// Recordings that were replayed.
     pub recordings: u64,
     /// What `work` counts: steps of a query with a key, or operations of a unit.
-    pub unit_of_work: &'static str,
+    pub unit_of_work: String,
     /// How much of it was done; of a part of an engine, by all of its copies.
     pub work: u64,
     /// Energy of one of it, in all copies of a part, in picojoule.
@@ -69,6 +87,13 @@ pub struct PowerReport {
 const SHOWN: usize = 10;
 
 impl PowerReport {
+    /// The power of some work under the activity that was counted.
+    fn new(power: Power, activity: &Activity, work: u64, unit: &str, bit_exact: bool) -> PowerReport {
+        let energy_pj = power.energy_pj(work);
+        let (recordings, unit_of_work) = (activity.stimuli, unit.to_string());
+        PowerReport { power, bit_exact, recordings, unit_of_work, work, energy_pj }
+    }
+
     /// What people read.
     pub fn text(&self) -> String {
         let Power { split, mhz, volts, total_mw, .. } = &self.power;
@@ -117,103 +142,92 @@ impl PowerReport {
 }
 
 impl PowerArgs {
-    /// Whether power is asked for.
-    pub fn wanted(&self) -> bool {
-        self.power || self.vectorless
+    /// What drives the netlist, if power is asked for.
+    pub fn drive(&self) -> Option<Drive<'_>> {
+        let workload =
+            || Drive::Workload { tensors: Box::new(|target| self.workload.tensors(target)), keys: self.keys };
+        if self.vectorless { Some(Drive::Random) } else { self.power.then(workload) }
     }
+}
 
-    /// The power of what a synthesis left of the part `id` of the design.
-    pub fn estimate(
-        &self,
-        target: &Target,
-        id: ModuleId,
-        report: &Report,
-        cells: &Library,
-        timeout: Duration,
-    ) -> Result<PowerReport> {
-        let mapped = Mapped::of(report, cells, timeout)?;
-        let part = target.design.part(id);
-        let mhz = 1e6 / report.period_ps;
-        let figures = |activity: &Activity, source: &str| {
-            estimate(&mapped.netlist, &mapped.library, activity, &mapped.loads, mhz, source)
-        };
-        if self.vectorless {
-            let reset = Some((part.reset.port(), !part.reset.active_low));
-            let activity = activity::random(&mapped.program, reset, VECTORLESS_RATE, VECTORLESS_CYCLES, 1);
-            let source = format!("vectorless: random inputs, toggle rate {VECTORLESS_RATE}");
-            let power = figures(&activity, &source);
-            let (recordings, work) = (activity.stimuli, activity.cycles);
-            let energy_pj = power.energy_pj(work);
-            return Ok(PowerReport {
-                power,
-                bit_exact: false,
-                recordings,
-                unit_of_work: "cycle",
-                work,
-                energy_pj,
-            });
-        }
-        let Recorded { recordings, work, unit_of_work, from, source } = self.record(target, id)?;
-        let traces: Vec<_> = recordings.iter().map(|r| (&r.inputs, &r.outputs)).collect();
-        let activity = activity::replay(&mapped.program, &part, &traces, Check { from, ..Check::default() })?;
-        let power = figures(&activity, &source);
-        let energy_pj = power.energy_pj(work);
-        Ok(PowerReport {
-            power,
-            bit_exact: true,
-            recordings: activity.stimuli,
-            unit_of_work,
-            work,
-            energy_pj,
-        })
-    }
+/// The power of what a synthesis left of a part of the design.
+pub fn estimate(
+    target: &Target,
+    part: &Part,
+    report: &Report,
+    cells: &Library,
+    timeout: Duration,
+    drive: &Drive,
+) -> Result<PowerReport> {
+    let mapped = Mapped::of(report, cells, timeout)?;
+    let mhz = 1e6 / report.period_ps;
+    let figures = |activity: &Activity, source: &str| {
+        flow::power::estimate(&mapped.netlist, &mapped.library, activity, &mapped.loads, mhz, source)
+    };
+    let Drive::Workload { tensors, keys } = drive else {
+        let reset = Some((part.design.reset.port(), !part.design.reset.active_low));
+        let activity = activity::random(&mapped.program, reset, VECTORLESS_RATE, VECTORLESS_CYCLES, 1);
+        let source = format!("vectorless: random inputs, toggle rate {VECTORLESS_RATE}");
+        return Ok(PowerReport::new(figures(&activity, &source), &activity, activity.cycles, "cycle", false));
+    };
+    let Recorded { recordings, work, unit_of_work, from, source } =
+        record_work(target, part, tensors, *keys)?;
+    let traces: Vec<_> = recordings.iter().map(|r| (&r.inputs, &r.outputs)).collect();
+    let activity =
+        activity::replay(&mapped.program, &part.design, &traces, Check { from, ..Check::default() })?;
+    Ok(PowerReport::new(figures(&activity, &source), &activity, work, unit_of_work, true))
+}
 
-    fn record(&self, target: &Target, id: ModuleId) -> Result<Recorded> {
-        match (&target.kind, &target.config.design) {
-            (Kind::Engine(spec), _) => {
-                let (source, blocks) = self.blocks(target, spec)?;
-                let recorded = if id == target.design.top {
-                    record_engine(&target.design, spec, &blocks)?
-                } else {
-                    record_inside(&target.design, id, spec, &blocks)?
-                };
-                Ok(Recorded { source: format!("{source}, {} keys", self.keys), ..recorded })
-            }
-            (Kind::Unit(unit), DesignConfig::Unit(config)) => {
-                ensure!(
-                    id == target.design.top,
-                    "--power: of a unit only the whole can be run; use --scope {} or --vectorless",
-                    crate::scope::WHOLE
-                );
-                record_operands(&target.design, unit, config)
-            }
-            _ => unreachable!("a target is of the kind of its configuration"),
+fn record_work(target: &Target, part: &Part, tensors: &Tensors, keys: u32) -> Result<Recorded> {
+    match (&target.kind, &target.config.design) {
+        (Kind::Engine(spec), _) => {
+            let (source, blocks) = blocks(target, spec, tensors(target)?, keys as usize)?;
+            let recorded = match &part.origin {
+                Origin::Whole => record_engine(&target.design, spec, &blocks)?,
+                Origin::Module(id) => record_inside(&target.design, *id, spec, &blocks)?,
+                Origin::Datapath(datapath) => record_datapath(&part.design, datapath, &blocks, scale(spec))?,
+            };
+            Ok(Recorded { source: format!("{source}, {keys} keys"), ..recorded })
         }
+        (Kind::Unit(unit), DesignConfig::Unit(config)) => {
+            ensure!(
+                matches!(part.origin, Origin::Whole),
+                "--power: of a unit only the whole can be run; use --scope {} or --vectorless",
+                crate::scope::WHOLE
+            );
+            record_operands(&target.design, unit, config)
+        }
+        _ => unreachable!("a target is of the kind of its configuration"),
     }
+}
 
-    /// Pairs of blocks from all heads in turn, each with the first keys.
-    fn blocks(&self, target: &Target, spec: &EngineSpec) -> Result<(String, Vec<Vec<Block>>)> {
-        let (workload, mut quantized) = self.workload.load(target)?;
-        for head in &mut quantized.heads {
-            let kept = (self.keys as usize * quantized.head_dim).min(head.k.len());
-            head.k.truncate(kept);
-            head.v.truncate(kept);
-        }
-        let jobs = jobs(spec, &quantized);
-        let heads = quantized.heads.len();
-        let mut by_head: Vec<Vec<Vec<Block>>> = vec![vec![]; heads];
-        for job in &jobs {
-            let blocks = job.blocks(spec, &quantized);
-            by_head[job.head].extend(blocks.chunks(BLOCKS).map(<[Block]>::to_vec));
-        }
-        let most = by_head.iter().map(Vec::len).max().unwrap_or(0);
-        let turns = (0..most).flat_map(|i| by_head.iter().filter_map(move |head| head.get(i)));
-        let blocks: Vec<Vec<Block>> = turns.take(LANES).cloned().collect();
-        if blocks.is_empty() {
-            bail!("--power: the workload has no queries");
-        }
-        Ok((workload.source, blocks))
+/// Pairs of blocks from all heads in turn, each with the first keys.
+fn blocks(
+    target: &Target,
+    spec: &EngineSpec,
+    workload: Workload,
+    keys: usize,
+) -> Result<(String, Vec<Vec<Block>>)> {
+    let mut quantized = quantized(&workload, target)?;
+    for head in &mut quantized.heads {
+        let kept = (keys * quantized.head_dim).min(head.k.len());
+        head.k.truncate(kept);
+        head.v.truncate(kept);
     }
+    let jobs = jobs(spec, &quantized);
+    let heads = quantized.heads.len();
+    let mut by_head: Vec<Vec<Vec<Block>>> = vec![vec![]; heads];
+    for job in &jobs {
+        let blocks = job.blocks(spec, &quantized);
+        by_head[job.head].extend(blocks.chunks(BLOCKS).map(<[Block]>::to_vec));
+    }
+    let most = by_head.iter().map(Vec::len).max().unwrap_or(0);
+    let turns = (0..most).flat_map(|i| by_head.iter().filter_map(move |head| head.get(i)));
+    let blocks: Vec<Vec<Block>> = turns.take(LANES).cloned().collect();
+    if blocks.is_empty() {
+        bail!("--power: the workload has no queries");
+    }
+    Ok((workload.source, blocks))
 }
 
 struct Recorded {
@@ -260,6 +274,22 @@ fn record_inside(
     }
     let shortest = recordings.iter().map(|r| r.inputs.cycles).min().unwrap_or(0);
     Ok(steps(recordings, work.round() as u64, shortest / 2))
+}
+
+/// What a lane's datapath would meet in the engine, a query and a key in every cycle.
+fn record_datapath(
+    design: &Design,
+    datapath: &Datapath,
+    blocks: &[Vec<Block>],
+    scale: Option<u64>,
+) -> Result<Recorded> {
+    let (mut recordings, mut work) = (vec![], 0);
+    for blocks in blocks {
+        let steps = datapath.steps(blocks, scale);
+        work += steps.len() as u64;
+        recordings.push(record_steps(design, &steps)?);
+    }
+    Ok(self::steps(recordings, work, 0))
 }
 
 /// Random operands, one per cycle.

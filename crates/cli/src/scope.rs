@@ -1,7 +1,8 @@
 //! The part of a design that is synthesised.
 
-use crate::target::Target;
-use anyhow::{Result, bail};
+use crate::target::{Kind, Target};
+use anyhow::{Context, Result, bail};
+use attention::datapath::Datapath;
 use hdl::{Design, ModuleId};
 use std::collections::BTreeSet;
 
@@ -11,12 +12,49 @@ pub const WHOLE: &str = "engine";
 const LANE: &str = "lane";
 /// What a lane has one of per element of the accumulator row.
 const ELEMENT: &str = "element";
+/// The arithmetic of a lane, without what stores queries, states and rows.
+const DATAPATH: &str = "datapath";
 
-/// The module that a scope names: the whole design, a lane, an element of a lane, or any module by its name or the
-/// beginning of its name.
+/// A part of a design, as a design of its own.
+pub struct Part {
+    /// Its hardware.
+    pub design: Design,
+    /// Where it is in the whole.
+    pub origin: Origin,
+}
+
+/// Where a part comes from.
+pub enum Origin {
+    /// It is the whole.
+    Whole,
+    /// A module of it, with all copies.
+    Module(ModuleId),
+    /// The datapath of an engine's lanes, which no engine contains as a module.
+    Datapath(Datapath),
+}
+
+/// The part that a scope names: the whole design, a lane, the datapath of a lane, an element of a lane, or any module by
+/// its name or the beginning of its name.
 ///
 /// Errors list the modules.
-pub fn module(target: &Target, scope: &str) -> Result<ModuleId> {
+pub fn part(target: &Target, scope: &str) -> Result<Part> {
+    let design = &target.design;
+    if scope == DATAPATH {
+        let Kind::Engine(spec) = &target.kind else {
+            bail!("--scope {scope}: only an engine has one, and {} is none", target.config.name)
+        };
+        let datapath = Datapath::new(spec);
+        let elaborated = datapath.elaborate(target.config.clock.timing.clone(), target.config.reset);
+        let design = elaborated.with_context(|| format!("--scope {scope}"))?;
+        return Ok(Part { design, origin: Origin::Datapath(datapath) });
+    }
+    let id = module(target, scope)?;
+    let origin = if id == design.top { Origin::Whole } else { Origin::Module(id) };
+    Ok(Part { design: design.part(id), origin })
+}
+
+/// The module that a scope names.
+fn module(target: &Target, scope: &str) -> Result<ModuleId> {
     let design = &target.design;
     if scope == WHOLE {
         return Ok(design.top);
@@ -68,8 +106,8 @@ mod tests {
             let is_engine = matches!(config.design, DesignConfig::Engine(_));
             let target = Target::new(config).unwrap();
             assert_eq!(module(&target, WHOLE).unwrap(), target.design.top);
-            for scope in [LANE, ELEMENT] {
-                assert!(module(&target, scope).is_ok() || !is_engine, "{name} {scope}");
+            for scope in [LANE, ELEMENT, DATAPATH] {
+                assert!(part(&target, scope).is_ok() || !is_engine, "{name} {scope}");
             }
         }
     }

@@ -9,6 +9,7 @@ use crate::unit::Unit;
 use anyhow::{Result, bail, ensure};
 use arith::operator::Case;
 use attention::config::{DesignConfig, EngineConfig};
+use attention::datapath::Step;
 use attention::simulate::{Block, KeyRow, Query, Recording, Stalls, record};
 use attention::{EngineSpec, Workload};
 use hdl::{Design, Direction};
@@ -95,31 +96,41 @@ fn record_engine(
     Ok(Recorded { recording, results: expected.len() })
 }
 
-/// One case per cycle, then as many cycles as the last one takes.
+/// One case per cycle, then as many cycles as the last one takes, held against the reference.
 pub fn record_unit(design: &Design, unit: &Unit, cases: &[Case]) -> Result<Recorded> {
+    let reference = |case: &Case| unit.operator.reference(&unit.params, case);
+    let step = |case: &Case| Step { inputs: case.clone(), outputs: reference(case) };
+    let recording = record_steps(design, &cases.iter().map(step).collect::<Vec<_>>())?;
+    Ok(Recorded { recording, results: cases.len() })
+}
+
+/// One step per cycle, each input and output in the cycle of its port, held against what the steps say. Inputs keep
+/// their last values while the last step is on its way.
+pub fn record_steps(design: &Design, steps: &[Step]) -> Result<Recording> {
     let mut inputs = Trace::new(design, Direction::Input);
-    inputs.cycles = cases.len() + design.top().latency() as usize;
-    for (i, port) in inputs.ports.iter_mut().enumerate() {
-        port.values = cases.iter().flat_map(|case| case[i].iter().copied()).collect();
-        port.values.resize(inputs.cycles * port.ty.count as usize, 0);
+    inputs.cycles = steps.len() + design.top().latency() as usize;
+    for (i, ((_, port), trace)) in design.top().inputs().zip(&mut inputs.ports).enumerate() {
+        let at = |cycle: usize| cycle.saturating_sub(port.cycle as usize).min(steps.len() - 1);
+        trace.values =
+            (0..inputs.cycles).flat_map(|cycle| steps[at(cycle)].inputs[i].iter().copied()).collect();
     }
     let outputs = ProgramEngine::default().run(design, &inputs)?;
-    for (at, case) in cases.iter().enumerate() {
-        let reference = unit.operator.reference(&unit.params, case);
-        let mut left = reference.as_slice();
+    for (at, step) in steps.iter().enumerate() {
+        let mut left = step.outputs.as_slice();
         for ((_, port), trace) in design.top().outputs().zip(&outputs.ports) {
             let (expected, others) = left.split_at(port.ty.count as usize);
             left = others;
             let found = trace.at(at + port.cycle as usize);
             ensure!(
                 found == expected,
-                "{}: {} = {found:x?} in the simulation, {expected:x?} by the reference, for {case:x?}",
+                "{}: {} = {found:x?} in the simulation, {expected:x?} by the reference, for {:x?}",
                 design.top().name,
-                port.name
+                port.name,
+                step.inputs
             );
         }
     }
-    Ok(Recorded { recording: Recording { inputs, outputs }, results: cases.len() })
+    Ok(Recording { inputs, outputs })
 }
 
 /// A block with everything that can happen: partial, inactive queries, keys masked for all or some queries.
@@ -153,4 +164,33 @@ fn random_row(spec: &EngineSpec, rng: &mut Rng, spread: f64) -> Vec<u64> {
         }
     };
     (0..spec.head_dim).map(|_| element(rng)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::{embedded_names, load_embedded};
+    use attention::datapath::Datapath;
+
+    #[test]
+    fn every_datapath_does_what_its_kernel_says() {
+        let mut rng = Rng::new(3);
+        let mut checked = 0;
+        for config in embedded_names().map(|name| load_embedded(name).unwrap()) {
+            let Target { kind: Kind::Engine(spec), config, .. } = Target::new(config).unwrap() else {
+                continue;
+            };
+            let small = EngineSpec { head_dim: 6, result_elements: 2, lanes: 2, ..spec };
+            let datapath = Datapath::new(&small);
+            for timing in [None, config.clock.timing] {
+                let design = datapath.elaborate(timing, config.reset).unwrap();
+                let blocks: Vec<Block> = (0..6).map(|_| random_block(&small, &mut rng)).collect();
+                let steps = datapath.steps(&blocks, scale(&small));
+                if !steps.is_empty() {
+                    checked += record_steps(&design, &steps).unwrap().inputs.cycles;
+                }
+            }
+        }
+        assert!(checked > 1000, "{checked} cycles");
+    }
 }

@@ -12,7 +12,9 @@
 //! ```
 //!
 //! Both clock edges of a cycle see `S`; a data transition happens in either half of the cycle with the same weight,
-//! because its delay is not simulated; conditions on the other pins of a transition are taken from `S`.
+//! because its delay is not simulated; conditions on the other pins of a transition are taken from `S`. A clock gate
+//! passes the pulse at the end of the cycle if `S` enables it; in a cycle without a pulse a gated clock is low all the
+//! time.
 
 mod clock;
 mod compile;
@@ -23,7 +25,7 @@ mod replay;
 mod simulator;
 
 pub use compile::{CompileError, Program};
-pub use probe::{Event, Meaning, Probe, probes};
+pub use probe::{Event, Meaning, Probe, probes, pulse};
 pub use random::random;
 pub use replay::{Check, PowerUp, ReplayError, replay};
 pub use simulator::Simulator;

@@ -14,6 +14,7 @@
 //! | [`registry`] | the external tools |
 //! | [`yosys`], [`opensta`] | the back-ends |
 //! | [`recipe`] | the ways of mapping logic to cells |
+//! | [`clock_gate`] | registers whose clock stands still, instead of multiplexers |
 //! | [`synthesis`] | a design through the back-ends: recipes, retries, highest frequency, hierarchy |
 //! | [`report`] | what comes back |
 //! | [`liberty`] | cells as simulation and power need them |
@@ -21,6 +22,7 @@
 //! | [`power`] | its power, from what was counted |
 
 pub mod activity;
+pub mod clock_gate;
 mod error;
 pub mod liberty;
 mod liberty_text;

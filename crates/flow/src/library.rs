@@ -1,6 +1,7 @@
 //! The Liberty files of a platform made into the one file that every tool reads: uncompressed, merged, without the
 //! cells that are not to be used, and without the wire loads that a tool might apply unasked.
 
+use crate::clock_gate::{self, ClockGate};
 use crate::error::FlowError;
 use crate::liberty_text::{Statement, statements};
 use crate::platform::{Places, Platform};
@@ -23,6 +24,8 @@ pub struct Library {
     pub sources: Vec<Source>,
     /// Its cells by name.
     pub cells: BTreeMap<String, Cell>,
+    /// The cells that gate clocks, the weakest first; none in many libraries.
+    pub clock_gates: Vec<ClockGate>,
     /// Femtofarads of the library's unit of capacitance.
     pub capacitance_unit_ff: f64,
     digest: String,
@@ -70,6 +73,7 @@ impl Library {
             path,
             sources,
             cells: merged.cells,
+            clock_gates: clock_gate::usable(merged.clock_gates, merged.clock_pin),
             capacitance_unit_ff: merged.capacitance_unit_ff,
             digest,
         };
@@ -118,15 +122,19 @@ fn read(path: &Path) -> Result<(String, String), FlowError> {
     Ok((String::from_utf8_lossy(&text).into_owned(), sha256))
 }
 
+#[derive(Default)]
 struct Merged {
     text: String,
     cells: BTreeMap<String, Cell>,
+    clock_gates: Vec<ClockGate>,
+    /// The smallest flip-flop: its area, and the capacitance of its clock pin in the library's unit.
+    clock_pin: Option<(f64, f64)>,
     capacitance_unit_ff: f64,
 }
 
 /// One library of several: what the first says about itself, and the groups of all, each once.
 fn merge(files: &[(&Path, &str)], dont_use: &[String]) -> Result<Merged, FlowError> {
-    let mut merged = Merged { text: String::new(), cells: BTreeMap::new(), capacitance_unit_ff: f64::NAN };
+    let mut merged = Merged::default();
     let mut seen = BTreeSet::new();
     for (i, (path, text)) in files.iter().enumerate() {
         let broken = |what: String| {
@@ -149,7 +157,7 @@ fn merge(files: &[(&Path, &str)], dont_use: &[String]) -> Result<Merged, FlowErr
                 let end = if statement.body.is_some() { "" } else { ";" };
                 merged.text += &format!("  {}{end}\n", statement.text);
                 if statement.keyword == "cell" {
-                    merged.cells.insert(statement.name().into(), cell(statement).map_err(&broken)?);
+                    merged.add(statement).map_err(&broken)?;
                 }
             }
         }
@@ -158,12 +166,22 @@ fn merge(files: &[(&Path, &str)], dont_use: &[String]) -> Result<Merged, FlowErr
     Ok(merged)
 }
 
-fn cell(statement: &Statement) -> Result<Cell, String> {
-    let inner = statements(statement.body.expect("a cell is a group"))?;
-    let area = inner.iter().find(|s| s.keyword == "area").and_then(|s| s.argument.parse().ok());
-    let area = area.ok_or_else(|| format!("cell {} has no area", statement.name()))?;
-    let stores = inner.iter().any(|s| ["ff", "latch", "ff_bank", "latch_bank"].contains(&s.keyword));
-    Ok(Cell { area, stores })
+impl Merged {
+    fn add(&mut self, statement: &Statement) -> Result<(), String> {
+        let inner = statements(statement.body.expect("a cell is a group"))?;
+        let area = inner.iter().find(|s| s.keyword == "area").and_then(|s| s.argument.parse().ok());
+        let area = area.ok_or_else(|| format!("cell {} has no area", statement.name()))?;
+        let gate = ClockGate::read(statement.name(), &inner)?;
+        let holds = |s: &Statement| ["ff", "latch", "ff_bank", "latch_bank"].contains(&s.keyword);
+        let stores = gate.is_none() && inner.iter().any(holds);
+        self.cells.insert(statement.name().into(), Cell { area, stores });
+        self.clock_gates.extend(gate);
+        let is_flop = inner.iter().any(|s| s.keyword == "ff");
+        if is_flop && self.clock_pin.is_none_or(|(smallest, _)| area < smallest) {
+            self.clock_pin = clock_gate::clock_pin(&inner)?.map(|load| (area, load)).or(self.clock_pin);
+        }
+        Ok(())
+    }
 }
 
 /// Femtofarads of `capacitive_load_unit (1, pf)`.

@@ -2,6 +2,7 @@
 //!
 //! Debian's OpenSTA is of 2019; the script below uses nothing that it lacks, and newer ones read it too.
 
+use crate::clock_gate::ClockGate;
 use crate::error::FlowError;
 use crate::process::LOG;
 use crate::step::{Done, Input, Step, digest};
@@ -88,14 +89,35 @@ pub enum PathKind {
     RegisterToOutput,
     /// From an input to an output.
     InputToOutput,
+    /// From a flip-flop to the enable of a clock gate.
+    RegisterToClockGate,
+    /// From an input to the enable of a clock gate.
+    InputToClockGate,
 }
 
-const KINDS: [(PathKind, &str, &str); 4] = [
+const KINDS: [(PathKind, &str, &str); 6] = [
     (PathKind::RegisterToRegister, "[all_registers -clock_pins]", "[all_registers -data_pins]"),
     (PathKind::InputToRegister, "[all_inputs]", "[all_registers -data_pins]"),
     (PathKind::RegisterToOutput, "[all_registers -clock_pins]", "[all_outputs]"),
     (PathKind::InputToOutput, "[all_inputs]", "[all_outputs]"),
+    (PathKind::RegisterToClockGate, "[all_registers -clock_pins]", "$enables"),
+    (PathKind::InputToClockGate, "[all_inputs]", "$enables"),
 ];
+
+/// Sets `enables` to the pins that enable clock gates; Debian's OpenSTA does not count them to the registers' pins.
+fn enables(gates: &[ClockGate]) -> String {
+    let pins: String = gates.iter().map(|gate| format!(" {} {}", gate.name, gate.enable)).collect();
+    format!(
+        "set gates [dict create{pins}]\n\
+         set enables {{}}\n\
+         foreach cell [get_cells -hierarchical *] {{\n\
+         \x20 set kind [get_property $cell ref_name]\n\
+         \x20 if {{[dict exists $gates $kind]}} {{\n\
+         \x20   lappend enables [get_pins [get_property $cell full_name]/[dict get $gates $kind]]\n\
+         \x20 }}\n\
+         }}\n"
+    )
+}
 
 impl Timing {
     /// The worst path between flip-flops.
@@ -131,6 +153,7 @@ impl Context<'_> {
             platform.driving_cell,
             self.library.output_load()
         );
+        script += &enables(&self.library.clock_gates);
         for (i, (_, from, to)) in KINDS.iter().enumerate() {
             // A list that is empty would stand for everything.
             script += &format!(

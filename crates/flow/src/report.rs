@@ -32,6 +32,8 @@ pub struct Report {
     pub breakdown: Vec<ModuleArea>,
     /// Sum of the breakdown, µm².
     pub breakdown_um2: f64,
+    /// Registers whose clock is gated, in the chosen netlist.
+    pub clock_gating: ClockGating,
     /// Whether the chosen netlist is one flat module.
     pub flattened: bool,
     /// The tools with their versions.
@@ -46,6 +48,17 @@ pub struct Report {
     pub netlist: PathBuf,
     /// The timing constraints.
     pub constraints: PathBuf,
+}
+
+/// What of the registers is behind clock gates.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct ClockGating {
+    /// Clock gates.
+    pub gates: u64,
+    /// Flip-flops behind them.
+    pub flops: u64,
+    /// Why there are none: enables are multiplexers.
+    pub off: Option<&'static str>,
 }
 
 /// A netlist with its figures.
@@ -144,8 +157,7 @@ pub(crate) fn breakdown(
     top: &str,
     library: &Library,
 ) -> Vec<ModuleArea> {
-    let mut copies = BTreeMap::new();
-    count(modules, top, 1, &mut copies);
+    let copies = copies(modules, top);
     let row = |(module, copies): (&str, u64)| {
         let each = Area::of(&modules[module], library);
         ModuleArea { module: module.into(), copies, each, total_um2: copies as f64 * each.um2 }
@@ -153,6 +165,16 @@ pub(crate) fn breakdown(
     let mut rows: Vec<ModuleArea> = copies.into_iter().map(row).collect();
     rows.sort_by(|a, b| b.total_um2.total_cmp(&a.total_um2).then_with(|| a.module.cmp(&b.module)));
     rows
+}
+
+/// Copies of each module below the top, and of the top itself.
+pub(crate) fn copies<'m>(
+    modules: &'m BTreeMap<String, BTreeMap<String, u64>>,
+    top: &'m str,
+) -> BTreeMap<&'m str, u64> {
+    let mut copies = BTreeMap::new();
+    count(modules, top, 1, &mut copies);
+    copies
 }
 
 fn count<'m>(

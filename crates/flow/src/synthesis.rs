@@ -10,10 +10,10 @@ use crate::library::Library;
 use crate::opensta::OpenSta;
 use crate::process::Slots;
 use crate::recipe::{BALANCED, BRISK, COMPACT, FAST, RECIPES, Recipe};
-use crate::report::{Attempt, Report, breakdown};
+use crate::report::{Attempt, ClockGating, Report, breakdown, copies};
 use crate::step::{Done, write};
 use crate::yosys::{Context, Hierarchy, Netlist, Yosys};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -61,6 +61,7 @@ pub struct Flow<'a> {
     library: Library,
     timeout: Duration,
     slots: Slots,
+    clock_gating: bool,
     say: &'a (dyn Fn(&str) + Sync),
 }
 
@@ -76,7 +77,12 @@ impl<'a> Flow<'a> {
         say: &'a (dyn Fn(&str) + Sync),
     ) -> Result<Flow<'a>, FlowError> {
         let (yosys, sta) = (Yosys::find()?, OpenSta::find()?);
-        Ok(Flow { yosys, sta, library, timeout, slots: Slots::new(jobs), say })
+        Ok(Flow { yosys, sta, library, timeout, slots: Slots::new(jobs), clock_gating: true, say })
+    }
+
+    /// The same without clock gates: registers hold what they have by multiplexers.
+    pub fn without_clock_gating(self) -> Flow<'a> {
+        Flow { clock_gating: false, ..self }
     }
 
     /// Synthesises a design.
@@ -143,6 +149,7 @@ impl Search<'_> {
             fastest,
             breakdown_um2: breakdown.iter().map(|row| row.total_um2).sum(),
             breakdown,
+            clock_gating: self.clock_gating(&front, chosen)?,
             flattened: hierarchy == Hierarchy::Flat,
             tools: vec![self.flow.yosys.version(), self.flow.sta.version()],
             note: self.flow.yosys.note(),
@@ -161,7 +168,35 @@ impl Search<'_> {
     fn front(&self, hierarchy: Hierarchy) -> Result<Done, FlowError> {
         let _slot = self.flow.slots.take();
         self.say("elaborating");
-        self.context.front(&self.job.files, &self.job.top, hierarchy)
+        self.context.front(&self.job.files, &self.job.top, hierarchy, self.ungated().is_none())
+    }
+
+    /// Why clocks are not gated; none if they are.
+    fn ungated(&self) -> Option<&'static str> {
+        match () {
+            () if !self.flow.clock_gating => Some("not wanted"),
+            () if !self.flow.yosys.gates_clocks() => Some("this Yosys cannot"),
+            () if self.flow.library.clock_gates.is_empty() => Some("the library has no cells for it"),
+            () => None,
+        }
+    }
+
+    fn clock_gating(&self, front: &Done, chosen: &Candidate) -> Result<ClockGating, FlowError> {
+        if let Some(why) = self.ungated() {
+            return Ok(ClockGating { off: Some(why), ..ClockGating::default() });
+        }
+        let (modules, behind) = (&chosen.netlist.modules, self.context.gated_flops(front)?);
+        let gates = |cells: &BTreeMap<String, u64>| {
+            let names = self.flow.library.clock_gates.iter().map(|gate| &gate.name);
+            names.filter_map(|name| cells.get(name)).sum::<u64>()
+        };
+        let copies = copies(modules, &self.job.top);
+        let sum = |each: &dyn Fn(&str) -> u64| copies.iter().map(|(name, n)| n * each(name)).sum();
+        Ok(ClockGating {
+            gates: sum(&|name| gates(&modules[name])),
+            flops: sum(&|name| behind.get(name).copied().unwrap_or(0)),
+            off: None,
+        })
     }
 
     /// The netlists of the two recipes that go for area, side by side, or for a quick result one after the other; and

@@ -4,6 +4,7 @@
 //! compressor trees and builds parallel-prefix adders. Debian 12's Yosys 0.23 has none of that: it works, for netlists
 //! that are a quarter larger and slower.
 
+use crate::clock_gate;
 use crate::error::FlowError;
 use crate::library::Library;
 use crate::process::LOG;
@@ -24,6 +25,10 @@ const OLDEST: u32 = 23;
 pub const YOSYS: &str = "FLASHRTL_YOSYS";
 /// Variable that names a Python interpreter that has the package `pyosys`.
 pub const PYTHON: &str = "FLASHRTL_PYTHON";
+
+/// Cells before and after clock gating.
+const FREE: &str = "free.json";
+const GATED: &str = "gated.json";
 
 const PYOSYS_VERSION: &str = "import importlib.metadata as m; print(m.version('pyosys'))";
 const PYOSYS_RUN: &str = "from pyosys import libyosys as y; y.run_pass('script run.ys', y.Design())";
@@ -77,6 +82,11 @@ impl Yosys {
     /// Whether it has the datapath passes.
     pub fn is_modern(&self) -> bool {
         self.minor >= MODERN
+    }
+
+    /// Whether it gates clocks.
+    pub fn gates_clocks(&self) -> bool {
+        self.is_modern()
     }
 
     /// What the reader of its results should know.
@@ -174,12 +184,13 @@ impl Hierarchy {
 }
 
 impl Context<'_> {
-    /// Everything before the mapping of logic: elaboration, arithmetic, flip-flops of the library.
+    /// Everything before the mapping of logic: elaboration, arithmetic, clock gates, flip-flops of the library.
     pub(crate) fn front(
         &self,
         files: &[(String, String)],
         top: &str,
         hierarchy: Hierarchy,
+        gated: bool,
     ) -> Result<Done, FlowError> {
         let rtl = self.root.join("rtl");
         let input = |(name, text): &(String, String)| Input {
@@ -195,16 +206,43 @@ impl Context<'_> {
             "read_verilog {}\n\
              synth{flatten} -top {top} -noabc{datapath} -run begin:check\n\
              opt -purge\n\
-             dfflibmap -liberty cells.lib\n\
+             {}dfflibmap -liberty cells.lib\n\
              opt\n\
              setundef -zero\n\
              opt -purge\n\
              write_rtlil design.il\n",
-            names.join(" ")
+            names.join(" "),
+            if gated { self.gating() } else { String::new() }
         );
         let mut inputs: Vec<Input> = files.iter().map(input).collect();
         inputs.push(self.library.input());
-        self.step(&format!("front-{}", hierarchy.word()), inputs, vec![("run.ys", script)], &["design.il"])
+        let outputs: &[&str] = if gated { &["design.il", FREE, GATED] } else { &["design.il"] };
+        self.step(&format!("front-{}", hierarchy.word()), inputs, vec![("run.ys", script)], outputs)
+    }
+
+    /// Gates the clocks of registers with enables. Resets by the clock become logic first: a gate would hold them off.
+    fn gating(&self) -> String {
+        format!(
+            "dfflegalize -cell $_DFF_?_ x -cell $_DFF_???_ x -cell $_DFFE_??_ x -cell $_DFFE_????_ x\n\
+             tee -q -o {FREE} stat -json\n\
+             {}tee -q -o {GATED} stat -json\n",
+            clock_gate::script(&self.library.clock_gates)
+        )
+    }
+
+    /// Flip-flops of each module that [`Context::front`] put behind clock gates.
+    pub(crate) fn gated_flops(&self, front: &Done) -> Result<BTreeMap<String, u64>, FlowError> {
+        let count = |name: &str| {
+            let modules = cell_counts(&front.read(name)?)
+                .map_err(|e| FlowError::new(format!("{}: {e}", front.path(name).display())))?;
+            let enabled = |cells: BTreeMap<String, u64>| {
+                cells.iter().filter(|(name, _)| name.starts_with("$_DFFE_")).map(|(_, n)| n).sum::<u64>()
+            };
+            Ok(modules.into_iter().map(|(name, cells)| (name, enabled(cells))).collect::<BTreeMap<_, _>>())
+        };
+        let (mut free, gated) = (count(FREE)?, count(GATED)?);
+        free.iter_mut().for_each(|(name, n)| *n -= gated[name]);
+        Ok(free)
     }
 
     /// Maps the logic to cells by a recipe, for paths of `target_ps` picoseconds.

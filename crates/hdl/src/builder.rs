@@ -16,7 +16,7 @@ use std::sync::Arc;
 pub(crate) enum When {
     /// Constants and quasi-static inputs: in every cycle.
     Always,
-    /// A late input that nothing has used yet.
+    /// A late input that nothing has used yet, or wiring of such.
     Floating,
     /// In this cycle, this many picoseconds after the clock edge.
     At { cycle: u32, arrival: f64 },
@@ -317,6 +317,11 @@ impl ModuleBuilder {
             _ => None,
         };
         let delay = timing.model.node_delay(&op, ty, &types, file);
+        let undecided = |&i: &NodeId| matches!(self.when(i), When::Always | When::Floating);
+        if op.is_wiring() && ids.iter().all(undecided) && ids.iter().any(|&i| self.when(i) == When::Floating)
+        {
+            return self.push(op, ty, When::Floating);
+        }
         let (cycle, arrival) = self.meet(&ids, delay, || describe(&op, &types));
         let mut op = op;
         op.map_operands(|id| self.at_cycle(id, cycle));
@@ -379,6 +384,10 @@ impl ModuleBuilder {
             When::Always => id,
             When::Floating => {
                 self.state.borrow_mut().when[id.index()] = When::At { cycle, arrival: fresh };
+                // Wiring of late inputs arrives with them.
+                let mut op = self.state.borrow().module.nodes[id.index()].op.clone();
+                op.map_operands(|operand| self.at_cycle(operand, cycle));
+                self.state.borrow_mut().module.nodes[id.index()].op = op;
                 id
             }
             When::At { cycle: at, .. } if at >= cycle => {
@@ -403,6 +412,17 @@ impl ModuleBuilder {
     pub fn align_all<'b>(&'b self, signals: &[Signal<'b>]) -> Vec<Signal<'b>> {
         let ids: Vec<NodeId> = signals.iter().map(|s| s.id()).collect();
         let cycle = self.latest_cycle(&ids);
+        ids.into_iter().map(|id| self.signal(self.at_cycle(id, cycle))).collect()
+    }
+
+    /// Signals straight out of registers, in one cycle: the latest of theirs if they all are, else the one after it.
+    ///
+    /// For what goes to many copies of a kind: delayed out here, it is delayed once and not in every copy.
+    pub fn registered<'b>(&'b self, signals: &[Signal<'b>]) -> Vec<Signal<'b>> {
+        let ids: Vec<NodeId> = signals.iter().map(|s| s.id()).collect();
+        let fresh = self.timing().map_or(0.0, Timing::fresh);
+        let latest = self.latest_cycle(&ids);
+        let cycle = latest + u32::from(self.is_automatic() && self.arrival(&ids, latest) > fresh);
         ids.into_iter().map(|id| self.signal(self.at_cycle(id, cycle))).collect()
     }
 

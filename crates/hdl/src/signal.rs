@@ -180,6 +180,13 @@ impl<'b> Signal<'b> {
         self.bit(self.width() - 1)
     }
 
+    /// `n` copies of a bit.
+    #[track_caller]
+    pub fn repeat(self, n: u32) -> Self {
+        assert_eq!(self.ty, Type::unsigned(1), "a bit is repeated");
+        self.reinterpret(true).extend(n).reinterpret(false)
+    }
+
     /// The low `n` bits, unsigned.
     #[track_caller]
     pub fn low(self, n: u32) -> Self {

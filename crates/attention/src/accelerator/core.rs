@@ -22,7 +22,7 @@ use super::walk;
 use crate::config::ResultForm;
 use crate::simulate::RESULT_PORTS;
 use arith::float::float_type;
-use hdl::{Design, ModuleBuilder, Signal, Timing, Type};
+use hdl::{ModuleBuilder, Signal, Type};
 
 /// Signals that are used before what they are made of.
 pub(super) struct Forward<'b> {
@@ -249,23 +249,5 @@ fn counts<'b>(
     for ((name, width), value) in spec.counters().into_iter().zip(values) {
         assert_eq!(width, value.width(), "increment of {name}");
         b.output(&format!("inc_{name}"), value);
-    }
-}
-
-impl AcceleratorSpec {
-    /// The core alone, under the name `<name>_core`: settings are its ports `cfg_…`, counts its ports `inc_…`.
-    ///
-    /// # Errors
-    /// When an operation does not fit the clock, or a recurrence of the engine its interleave.
-    pub fn elaborate_core(&self, timing: Option<Timing>) -> Result<Design, hdl::Error> {
-        hdl::elaborate(&self.core_name(), &self.core_doc(), timing, self.reset, |b| build(b, self))
-    }
-
-    pub(super) fn core_name(&self) -> String {
-        format!("{}_core", self.name)
-    }
-
-    pub(super) fn core_doc(&self) -> String {
-        format!("attention accelerator without its registers: tiles of {} keys", self.key_tile)
     }
 }

@@ -2,17 +2,23 @@
 //! writes the results.
 
 mod address;
+pub mod bus;
 mod core;
 mod dma;
 mod feed;
 mod job;
 mod keys;
+pub mod memory;
+pub mod model;
 mod parts;
+pub mod registers;
 mod rows;
 mod skid;
 mod spec;
 mod stream;
+pub mod system;
 mod tiles;
+mod top;
 mod walk;
 
 pub use spec::{

@@ -118,6 +118,7 @@ impl ArrayConfig {
             ("query_lanes", integer(self.query_lanes)),
             ("interleave", interleave),
             ("key_block", self.key_block.map_or("none".into(), integer)),
+            ("result_elements", self.result_elements.map_or("auto".into(), integer)),
             ("max_keys", integer(self.max_keys)),
         ])
     }

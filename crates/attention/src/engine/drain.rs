@@ -1,7 +1,7 @@
 //! Brings the results of a block out in query order while the next block computes.
 
 use super::{EngineSpec, next_of, pick};
-use hdl::{Kind, ModuleBuilder, Outputs, Signal, Type, index_width};
+use hdl::{Kind, ModuleBuilder, Outputs, Signal, Type, index_width, value_width};
 
 /// What the drain tells the rest of the engine.
 pub(super) struct Drain<'b> {
@@ -13,22 +13,33 @@ pub(super) struct Drain<'b> {
     pub last: Signal<'b>,
     /// The output registers take the row of `lane` and `slot`.
     pub load: Signal<'b>,
+    /// The row taken moves on through its conversion.
+    pub shift: Signal<'b>,
     /// Lane looked at.
     pub lane: Signal<'b>,
     /// Slot looked at.
     pub slot: Signal<'b>,
 }
 
-/// The drain as an instance: `start` with the block's `active` queries, then one result slot after the other. A row that
-/// is looked at can be loaded `settling` cycles later.
+/// Cycles that a row takes from the output registers' load until it can be given out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Conversion {
+    /// Cycles before the row begins to move.
+    pub wait: u32,
+    /// Cycles in which it moves.
+    pub shifts: u32,
+}
+
+/// The drain as an instance: `start` with the block's `active` queries, then one result slot after the other.
 pub(super) fn call<'b>(
     b: &'b ModuleBuilder,
     spec: &EngineSpec,
     [start, active, result_valid, result_slot, o_ready]: [Signal<'b>; 5],
-    settling: u32,
+    conversion: Conversion,
 ) -> Drain<'b> {
-    let wait = if settling == 0 { String::new() } else { format!("_w{settling}") };
-    let name = format!("drain_p{}_i{}{wait}", spec.lanes, spec.interleave);
+    let Conversion { wait, shifts } = conversion;
+    let takes = if wait + shifts == 0 { String::new() } else { format!("_c{wait}_{shifts}") };
+    let name = format!("drain_p{}_i{}{takes}", spec.lanes, spec.interleave);
     let kind = Kind {
         name: &name,
         doc: "brings the results of a block out in query order, inactive queries left out",
@@ -40,12 +51,17 @@ pub(super) fn call<'b>(
         ("result_slot", result_slot),
         ("o_ready", o_ready),
     ];
-    let out = b.call("drain", kind, &inputs, |m, x| body(m, spec, x, settling));
-    let [busy, valid, last, load, lane, slot] = out[..] else { unreachable!("six outputs") };
-    Drain { busy, valid, last, load, lane, slot }
+    let out = b.call("drain", kind, &inputs, |m, x| body(m, spec, x, conversion));
+    let [busy, valid, last, load, shift, lane, slot] = out[..] else { unreachable!("seven outputs") };
+    Drain { busy, valid, last, load, shift, lane, slot }
 }
 
-fn body<'m>(m: &'m ModuleBuilder, spec: &EngineSpec, x: &[Signal<'m>], settling: u32) -> Outputs<'m> {
+fn body<'m>(
+    m: &'m ModuleBuilder,
+    spec: &EngineSpec,
+    x: &[Signal<'m>],
+    conversion: Conversion,
+) -> Outputs<'m> {
     m.explicit();
     let &[start, active, result_valid, result_slot, o_ready] = x else { unreachable!("five inputs") };
     let bit = Type::unsigned(1);
@@ -68,19 +84,18 @@ fn body<'m>(m: &'m ModuleBuilder, spec: &EngineSpec, x: &[Signal<'m>], settling:
         .collect();
     let arrived = m.bundle(&arrived);
     let here = pick(arrived, slots, slot.q).named("result_here");
-    let moves = m.wire("moves", bit);
-    let here = settled(m, here, moves, settling);
+    let load = m.wire("load_row", bit);
+    let Converting { busy: converting, done: converted, shift } = converting(m, conversion, load);
     let rest = if block == 1 {
         m.zero(pending.q.ty())
     } else {
         m.bundle(&[pending.q.elements(1, block - 1), m.lit(0, 1)])
     };
     let wanted = pending.q.element(0).named("wanted");
-    let room = (!valid.q | o_ready).named("room");
+    let room = ((!valid.q | o_ready) & !converting).named("room");
     let any_pending = pending.q.reduce_or().named("any_pending");
     let advance = (busy.q & any_pending & here & (room | !wanted)).named("advance");
-    let load = (advance & wanted).named("load");
-    m.drive(moves, advance | start);
+    m.drive(load, advance & wanted);
     m.drive(done, busy.q & !any_pending & arrived.reduce_and());
 
     busy.set(start | (busy.q & !done));
@@ -89,25 +104,41 @@ fn body<'m>(m: &'m ModuleBuilder, spec: &EngineSpec, x: &[Signal<'m>], settling:
 
     lane.enable(advance | start).set(start.mux(m.zero(lane.q.ty()), next_of(lane.q, lanes)));
     slot.enable((advance & lane_end) | start).set(start.mux(m.zero(slot.q.ty()), next_of(slot.q, slots)));
-    valid.set(load | (valid.q & !o_ready));
+    valid.set(converted | (valid.q & !o_ready));
     last.enable(load).set(!rest.reduce_or());
     vec![
         ("busy", busy.q),
         ("o_valid", valid.q),
         ("o_last", last.q),
         ("load", load),
+        ("shift", shift),
         ("lane", lane.q),
         ("slot", slot.q),
     ]
 }
 
-/// Whether the row looked at has stood at the output conversion for as long as that takes.
-fn settled<'m>(m: &'m ModuleBuilder, here: Signal<'m>, moves: Signal<'m>, settling: u32) -> Signal<'m> {
-    let mut settled = here;
-    for cycle in 1..=settling {
-        let stood = m.register(&format!("stood_{cycle}"), here.ty()).reset(0);
-        stood.set(settled & !moves);
-        settled = stood.q;
+/// What becomes of a row that was loaded.
+struct Converting<'m> {
+    /// It cannot be given out yet, nor another be loaded.
+    busy: Signal<'m>,
+    /// It can be given out from the next cycle on.
+    done: Signal<'m>,
+    shift: Signal<'m>,
+}
+
+/// Counts the cycles of a conversion down.
+fn converting<'m>(m: &'m ModuleBuilder, conversion: Conversion, load: Signal<'m>) -> Converting<'m> {
+    let Conversion { wait, shifts } = conversion;
+    let no = m.lit(0, 1);
+    if wait + shifts == 0 {
+        return Converting { busy: no, done: load, shift: no };
     }
-    settled.named("row_settled")
+    let cycles = u64::from(wait + shifts);
+    let ty = Type::unsigned(value_width(cycles));
+    let left = m.register("cycles_left", ty).reset(0);
+    let busy = left.q.reduce_or().named("converting");
+    let one_less = (left.q - m.lit(1, 1)).low(ty.width);
+    left.enable(load | busy).set(load.mux(m.lit(cycles, ty.width), one_less));
+    let shift = if wait == 0 { busy } else { busy & left.q.le(m.lit(u64::from(shifts), ty.width)) };
+    Converting { busy, done: left.q.eq_const(1), shift: shift.named("shift_row") }
 }

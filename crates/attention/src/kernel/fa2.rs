@@ -7,13 +7,13 @@
 //! A first key meets l = 0 and o = +0 under m = s, so that l becomes 1 and o becomes v by the same datapath (a −0 in v
 //! as +0). A key that is not met has c = 1 and e = 0 and writes nothing. Zeros in a result row are +0.
 
-use super::{Kernel, KernelEntry, Model, ScalarStep, ScalarUpdate, State};
+use super::{Division, Kernel, KernelEntry, Model, ScalarStep, ScalarUpdate, State};
 use crate::config::{ConfigError, EngineConfig, Section, segments, sum_stagnates};
 use crate::engine::EngineSpec;
 use arith::float::{float_type, policy_suffix};
-use arith::{Exp, FpAdd, FpMax, FpMul, Reciprocal};
-use hdl::{Kind, ModuleBuilder, Signal, Type, each};
-use numerics::{ExpSpec, RecipSpec, scalar};
+use arith::{Exp, FpAdd, FpMax, FpMul};
+use hdl::{ModuleBuilder, Signal, Type};
+use numerics::{ExpSpec, scalar};
 use std::sync::Arc;
 
 /// The kernel.
@@ -21,24 +21,21 @@ use std::sync::Arc;
 pub struct Fa2 {
     /// Segments of the exponential's table.
     pub exp_segments: u32,
-    /// Segments of the reciprocal's table.
-    pub recip_segments: u32,
+    /// The division by the sum.
+    pub division: Division,
 }
 
 /// The registry entry.
 pub(super) const ENTRY: KernelEntry = KernelEntry {
     name: "fa2",
     summary: "FlashAttention-2 with piecewise-linear e^x and 1/x: the baseline (arXiv 2307.08691)",
-    options: &["normalize", "exp_segments", "recip_segments"],
+    options: &["exp_segments", Division::KEYS[0], Division::KEYS[1]],
     read,
 };
 
 fn read(section: &mut Section<'_>) -> Result<Arc<dyn Kernel>, ConfigError> {
-    section.choice("normalize", &[("parallel", ())], Some(()))?;
-    Ok(Arc::new(Fa2 {
-        exp_segments: segments(section, "exp_segments", 8, 1024)?,
-        recip_segments: segments(section, "recip_segments", 16, 4096)?,
-    }))
+    let exp_segments = segments(section, "exp_segments", 8, 1024)?;
+    Ok(Arc::new(Fa2 { exp_segments, division: Division::read(section)? }))
 }
 
 impl Fa2 {
@@ -53,11 +50,8 @@ impl Kernel for Fa2 {
     }
 
     fn options(&self) -> toml::Table {
-        toml::Table::from_iter([
-            ("normalize".to_string(), "parallel".into()),
-            ("exp_segments".to_string(), i64::from(self.exp_segments).into()),
-            ("recip_segments".to_string(), i64::from(self.recip_segments).into()),
-        ])
+        let own = ("exp_segments".to_string(), i64::from(self.exp_segments).into());
+        self.division.options().into_iter().chain([own]).collect()
     }
 
     fn warnings(&self, engine: &EngineConfig) -> Vec<String> {
@@ -121,22 +115,12 @@ impl Kernel for Fa2 {
         add.call(m, "add_o", scaled, addend)
     }
 
-    fn has_sum(&self) -> bool {
-        true
-    }
-
-    fn normalize<'m>(
-        &self,
-        m: &'m ModuleBuilder,
-        spec: &EngineSpec,
-        o: Signal<'m>,
-        sum: Signal<'m>,
-    ) -> Signal<'m> {
-        normalize(m, spec, self.recip_segments, o, sum)
+    fn division(&self) -> Option<Division> {
+        Some(self.division)
     }
 
     fn model(&self, spec: &EngineSpec) -> Box<dyn Model> {
-        Box::new(Reference { spec: spec.clone(), exp: self.exp(spec), recip_segments: self.recip_segments })
+        Box::new(Reference { spec: spec.clone(), exp: self.exp(spec), division: self.division })
     }
 }
 
@@ -152,42 +136,10 @@ pub(super) fn running_max<'m>(
     ScalarUpdate { next: vec![next], write: update, out: vec![before, next, score, fresh, update] }
 }
 
-/// `o · 1/ℓ`, one multiplier per element.
-pub(super) fn normalize<'m>(
-    m: &'m ModuleBuilder,
-    spec: &EngineSpec,
-    segments: u32,
-    o: Signal<'m>,
-    sum: Signal<'m>,
-) -> Signal<'m> {
-    let (format, policy) = (spec.float(), spec.policy);
-    let recip = Reciprocal { spec: RecipSpec { segments, ..RecipSpec::new(format, format) }, policy };
-    let inverse = recip.call(m, "recip", sum).named("inverse_sum");
-    let mul = FpMul { a: format, b: format, result: spec.output, policy };
-    let name = format!("normalize_{}_{}{}", format.name(), spec.output.name(), policy_suffix(&policy));
-    let kind = Kind { name: &name, doc: "y = round(o * inverse_sum), zeros as +0" };
-    let inputs = [("o", each(o)), ("inverse_sum", inverse.into())];
-    m.call_array("normalize", spec.head_dim, kind, &inputs, |m, x| {
-        let scaled = mul.call(m, "mul", x[0], x[1]);
-        let magnitude = scaled.low(scaled.width() - 1);
-        let sign = scaled.msb() & magnitude.reduce_or();
-        vec![("y", m.concat(&[sign, magnitude]))]
-    })[0]
-}
-
-/// The functional counterpart of [`normalize`].
-pub(super) fn normalized(spec: &EngineSpec, segments: u32, o: &[u64], sum: u64) -> Vec<u64> {
-    let (format, policy) = (spec.float(), &spec.policy);
-    let inverse = RecipSpec { segments, ..RecipSpec::new(format, format) }.compute(policy, sum);
-    let scaled = |&o: &u64| scalar::mul(format, format, spec.output, policy, o, inverse);
-    let positive_zero = |y: u64| if spec.output.is_zero(y) { 0 } else { y };
-    o.iter().map(scaled).map(positive_zero).collect()
-}
-
 struct Reference {
     spec: EngineSpec,
     exp: ExpSpec,
-    recip_segments: u32,
+    division: Division,
 }
 
 impl Reference {
@@ -215,7 +167,7 @@ impl Model for Reference {
     }
 
     fn result(&self, state: &State) -> Vec<u64> {
-        normalized(&self.spec, self.recip_segments, &state.elements[1..], state.elements[0])
+        self.division.reference(&self.spec, &state.elements[1..], state.elements[0])
     }
 }
 

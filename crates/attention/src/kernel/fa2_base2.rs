@@ -9,8 +9,8 @@
 //! weight, two exponent subtractions, and one addition; only a subtraction and the addition are in its recurrence. A
 //! first key meets +0, so that o and ℓ become p; a key that is not met adds p lowered to nothing, −0.
 
-use super::fa2::{normalize, normalized, with_one};
-use super::{Kernel, KernelEntry, Model, ScalarStep, ScalarUpdate, State, Width};
+use super::fa2::with_one;
+use super::{Division, Kernel, KernelEntry, Model, ScalarStep, ScalarUpdate, State, Width};
 use crate::config::{ConfigError, EngineConfig, Section, coarse_score, segments, sum_stagnates};
 use crate::engine::EngineSpec;
 use arith::float::{Range, Raw, clamp_amount, policy_suffix, round_pack, unpack};
@@ -24,8 +24,8 @@ use std::sync::Arc;
 pub struct Fa2Base2 {
     /// Widths and table of the weight.
     pub spec: Base2Spec,
-    /// Segments of the reciprocal's table.
-    pub recip_segments: u32,
+    /// The division by the sum.
+    pub division: Division,
 }
 
 /// The registry entry.
@@ -33,7 +33,14 @@ pub(super) const ENTRY: KernelEntry = KernelEntry {
     name: "fa2-base2",
     summary: "FlashAttention-2 in base 2 with an integer running maximum: rescaling moves exponents only \
               (after Softermax, arXiv 2103.09301)",
-    options: &["weight_bits", "score_integer_bits", "score_fraction_bits", "exp_segments", "recip_segments"],
+    options: &[
+        "weight_bits",
+        "score_integer_bits",
+        "score_fraction_bits",
+        "exp_segments",
+        Division::KEYS[0],
+        Division::KEYS[1],
+    ],
     read,
 };
 
@@ -48,7 +55,7 @@ fn read(section: &mut Section<'_>) -> Result<Arc<dyn Kernel>, ConfigError> {
     let score = Base2Score { int_bits, frac_bits };
     Ok(Arc::new(Fa2Base2 {
         spec: Base2Spec { score, weight_bits, segments: segments_of_exp },
-        recip_segments: segments(section, "recip_segments", 16, 4096)?,
+        division: Division::read(section)?,
     }))
 }
 
@@ -59,9 +66,9 @@ impl Kernel for Fa2Base2 {
 
     fn options(&self) -> toml::Table {
         let Base2Spec { score, weight_bits, segments } = self.spec;
-        let values = [weight_bits, score.int_bits, score.frac_bits, segments, self.recip_segments];
+        let values = [weight_bits, score.int_bits, score.frac_bits, segments];
         let value = |(key, value): (&&str, u32)| (key.to_string(), i64::from(value).into());
-        ENTRY.options.iter().zip(values).map(value).collect()
+        ENTRY.options.iter().zip(values).map(value).chain(self.division.options()).collect()
     }
 
     fn warnings(&self, engine: &EngineConfig) -> Vec<String> {
@@ -184,18 +191,8 @@ impl Kernel for Fa2Base2 {
         FpAdd { format, policy: spec.policy }.call(m, "add_o", o, p)
     }
 
-    fn has_sum(&self) -> bool {
-        true
-    }
-
-    fn normalize<'m>(
-        &self,
-        m: &'m ModuleBuilder,
-        spec: &EngineSpec,
-        o: Signal<'m>,
-        sum: Signal<'m>,
-    ) -> Signal<'m> {
-        normalize(m, spec, self.recip_segments, o, sum)
+    fn division(&self) -> Option<Division> {
+        Some(self.division)
     }
 
     fn model(&self, spec: &EngineSpec) -> Box<dyn Model> {
@@ -264,7 +261,7 @@ impl Model for Reference {
     }
 
     fn result(&self, state: &State) -> Vec<u64> {
-        normalized(&self.spec, self.options.recip_segments, &state.elements[1..], state.elements[0])
+        self.options.division.reference(&self.spec, &state.elements[1..], state.elements[0])
     }
 
     fn score_limit(&self) -> f64 {

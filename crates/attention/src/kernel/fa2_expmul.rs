@@ -8,9 +8,9 @@
 //! A first key meets [0 0] under m = s, so that the state becomes [1 v] by the same datapath; a key that is not met has
 //! correction 0 and the level that flushes every input, and writes nothing.
 
-use super::fa2::{normalize, normalized, running_max, with_one};
-use super::{Kernel, KernelEntry, Model, ScalarStep, ScalarUpdate, State, Width};
-use crate::config::{ConfigError, EngineConfig, Section, segments, sum_stagnates};
+use super::fa2::{running_max, with_one};
+use super::{Division, Kernel, KernelEntry, Model, ScalarStep, ScalarUpdate, State, Width};
+use crate::config::{ConfigError, EngineConfig, Section, sum_stagnates};
 use crate::engine::EngineSpec;
 use arith::float::{clamp_amount, float_type, policy_suffix};
 use arith::{ExpMul, FpAdd};
@@ -34,15 +34,15 @@ pub struct Fa2ExpMul {
     pub quantize: Quantize,
     /// Fraction bits f of the power of two.
     pub fraction_bits: u32,
-    /// Segments of the reciprocal's table.
-    pub recip_segments: u32,
+    /// The division by the sum.
+    pub division: Division,
 }
 
 /// The registry entry.
 pub(super) const ENTRY: KernelEntry = KernelEntry {
     name: "fa2-expmul",
     summary: "FlashAttention-2 whose products with an exponential are exponent subtractions (arXiv 2505.14314)",
-    options: &["quantize", "fraction_bits", "recip_segments"],
+    options: &["quantize", "fraction_bits", Division::KEYS[0], Division::KEYS[1]],
     read,
 };
 
@@ -51,7 +51,7 @@ fn read(section: &mut Section<'_>) -> Result<Arc<dyn Kernel>, ConfigError> {
     Ok(Arc::new(Fa2ExpMul {
         quantize: section.choice("quantize", &places, Some(Quantize::ScoreFirst))?,
         fraction_bits: section.integer("fraction_bits", 0..=5, Some(0))? as u32,
-        recip_segments: segments(section, "recip_segments", 16, 4096)?,
+        division: Division::read(section)?,
     }))
 }
 
@@ -82,11 +82,11 @@ impl Kernel for Fa2ExpMul {
 
     fn options(&self) -> toml::Table {
         let quantize = if self.quantize == Quantize::Each { "each" } else { "score-first" };
-        toml::Table::from_iter([
+        let own = [
             ("quantize".to_string(), quantize.into()),
             ("fraction_bits".to_string(), i64::from(self.fraction_bits).into()),
-            ("recip_segments".to_string(), i64::from(self.recip_segments).into()),
-        ])
+        ];
+        own.into_iter().chain(self.division.options()).collect()
     }
 
     fn warnings(&self, engine: &EngineConfig) -> Vec<String> {
@@ -171,18 +171,8 @@ impl Kernel for Fa2ExpMul {
         FpAdd { format: spec.float(), policy: spec.policy }.call(m, "add_o", scaled, addend)
     }
 
-    fn has_sum(&self) -> bool {
-        true
-    }
-
-    fn normalize<'m>(
-        &self,
-        m: &'m ModuleBuilder,
-        spec: &EngineSpec,
-        o: Signal<'m>,
-        sum: Signal<'m>,
-    ) -> Signal<'m> {
-        normalize(m, spec, self.recip_segments, o, sum)
+    fn division(&self) -> Option<Division> {
+        Some(self.division)
     }
 
     fn model(&self, spec: &EngineSpec) -> Box<dyn Model> {
@@ -275,7 +265,7 @@ impl Model for Reference {
     }
 
     fn result(&self, state: &State) -> Vec<u64> {
-        normalized(&self.spec, self.kernel.recip_segments, &state.elements[1..], state.elements[0])
+        self.kernel.division.reference(&self.spec, &state.elements[1..], state.elements[0])
     }
 
     fn score_limit(&self) -> f64 {

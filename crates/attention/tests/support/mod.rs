@@ -2,18 +2,19 @@
 
 #![allow(dead_code, unused_imports)] // every test file uses a part
 
+mod accelerators;
 #[path = "../../../arith/tests/support/lint.rs"]
 pub mod lint;
 mod points;
-pub mod stream;
 mod tensors;
 
+pub use accelerators::{accelerator, settings};
 pub use points::{ACCUMULATORS, KERNELS, Point, pairwise, product};
 pub use tensors::*;
 
 use attention::EngineSpec;
 use attention::config::{ResultForm, platform};
-use attention::kernel::{Fa2, Fa2Base2, Fa2ExpMul, FlashD, FlashDLse, Kernel, Quantize, ScoreSkip};
+use attention::kernel::{Division, Fa2, Fa2Base2, Fa2ExpMul, FlashD, FlashDLse, Kernel, Quantize, ScoreSkip};
 use attention::simulate::{Block, KeyRow, Query, Stalls, run};
 use hdl::{Reset, Timing};
 use numerics::lse::{Accumulator, LSE_PRESETS};
@@ -52,17 +53,18 @@ pub const fn expmul(quantize: Quantize, fraction_bits: u32) -> Choice {
 }
 
 impl Choice {
-    fn build(self) -> Arc<dyn Kernel> {
+    fn build(self, serial: bool) -> Arc<dyn Kernel> {
+        let division = Division { recip_segments: 16, serial };
         match self {
-            Choice::Fa2 => Arc::new(Fa2 { exp_segments: 8, recip_segments: 16 }),
+            Choice::Fa2 => Arc::new(Fa2 { exp_segments: 8, division }),
             Choice::ExpMul(quantize, fraction_bits) => {
-                Arc::new(Fa2ExpMul { quantize, fraction_bits, recip_segments: 16 })
+                Arc::new(Fa2ExpMul { quantize, fraction_bits, division })
             }
             Choice::Lse(preset, skip_threshold) => {
                 Arc::new(FlashDLse { spec: LSE_PRESETS[preset].1, skip_threshold })
             }
             Choice::FlashD(sigmoid, update, skip) => Arc::new(FlashD { sigmoid, update, skip }),
-            Choice::Base2(spec) => Arc::new(Fa2Base2 { spec, recip_segments: 16 }),
+            Choice::Base2(spec) => Arc::new(Fa2Base2 { spec, division }),
         }
     }
 }
@@ -77,7 +79,7 @@ pub fn engine(options: &Choice, input: Format, head_dim: u32, lanes: u32, interl
     };
     EngineSpec {
         name: "engine".into(),
-        kernel: options.build(),
+        kernel: options.build(false),
         head_dim,
         lanes,
         interleave,
@@ -86,6 +88,7 @@ pub fn engine(options: &Choice, input: Format, head_dim: u32, lanes: u32, interl
         accumulator: Accumulator::Float(bf16),
         key_block: None,
         output: bf16,
+        result_elements: head_dim,
         result: ResultForm::Row,
         policy: Policy::default(),
     }

@@ -108,6 +108,12 @@ impl Point {
             spec.accumulator = accumulator;
         }
         (spec.key_block, spec.result) = (key_block, result);
+        // Rows are divided and converted one by one, all at once, and some at a time.
+        spec.kernel = options.build(self.dim & 1 == 0);
+        spec.result_elements = [1, d, d.div_ceil(4).max(1)][(self.kernel + self.dim) % 3];
+        if !d.is_multiple_of(spec.result_elements) {
+            spec.result_elements = 1;
+        }
         if self.has_scale() {
             spec.dot = spec.dot.with_scale(spec.score());
         }

@@ -124,18 +124,28 @@ fn stalls(probability: f64) -> Stalls {
 impl WorkloadArgs {
     /// The tensors as they are, and in the engine's input format.
     pub fn load(&self, target: &Target) -> Result<(Workload, Quantized)> {
-        let config = target.config.engine().expect("the design is an engine");
+        let workload = self.tensors(target)?;
+        let quantized = quantized(&workload, target)?;
+        Ok((workload, quantized))
+    }
+
+    /// The tensors that are given, or else the engine's own.
+    pub fn tensors(&self, target: &Target) -> Result<Workload> {
         let workload = match (&self.data, &self.q, &self.k, &self.v) {
             (Some(data), ..) => Workload::load(data)?,
             (_, Some(q), Some(k), Some(v)) => Workload::load_npy(q, k, v, self.n.as_deref())?,
-            _ => Workload::generate(config),
+            _ => Workload::generate(target.config.engine().expect("the design is an engine")),
         };
         let limit = |n: Option<u32>| n.map(|n| n as usize);
-        let workload = workload.limit(limit(self.heads), limit(self.queries));
-        workload.check(&target.config)?;
-        let quantized = workload.quantize(config.format.input, &target.policy());
-        Ok((workload, quantized))
+        Ok(workload.limit(limit(self.heads), limit(self.queries)))
     }
+}
+
+/// Tensors in the engine's input format, if it can run them.
+pub fn quantized(workload: &Workload, target: &Target) -> Result<Quantized> {
+    workload.check(&target.config)?;
+    let config = target.config.engine().expect("the design is an engine");
+    Ok(workload.quantize(config.format.input, &target.policy()))
 }
 
 /// What a simulation of an engine gave.

@@ -1,23 +1,18 @@
 //! `flashrtl synth`: area and timing on a platform's cells.
 
+use crate::evaluate::{Request, Synthesis, ToolArgs, Tools, clock, find_platform, side_by_side};
 use crate::output::write_file;
-use crate::package::constraints::{Boundary, sdc};
 use crate::power::{PowerArgs, PowerReport};
 use crate::progress::Progress;
 use crate::scope;
 use crate::show::{self, grouped, pairs, percent, table};
 use crate::source::ConfigsArgs;
 use crate::target::Target;
-use anyhow::{Context, Result};
-use attention::Config;
-use attention::config::platform;
-use flow::report::Attempt;
-use flow::{Flow, Job, Library, Places, Platform, Report};
-use hdl::verilog::{self, Header};
-use serde::Serialize;
+use anyhow::Result;
+use flow::report::{Attempt, ClockGating};
+use flow::{Job, Report};
 use std::io::Write;
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// Synthesise designs: area, module by module, and timing on a platform's cells
 ///
@@ -42,7 +37,8 @@ pub struct Args {
     /// Look for the highest frequency too
     #[arg(long)]
     fmax: bool,
-    /// What to synthesise: engine, lane, element, or a module by its name or the beginning of its name
+    /// What to synthesise: engine, lane, datapath (a lane without what stores queries, states and rows), element, or a
+    /// module by its name or the beginning of its name
     #[arg(long, value_name = "MODULE", default_value = scope::WHOLE)]
     scope: String,
     /// Map every module for itself: faster for large designs, and a little larger
@@ -51,18 +47,8 @@ pub struct Args {
     /// Take the first netlist that meets the clock, not the smallest
     #[arg(long)]
     quick: bool,
-    /// Tools that run at a time; one per processor if left out
-    #[arg(long, value_name = "N")]
-    jobs: Option<usize>,
-    /// Seconds that a tool may run
-    #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
-    timeout: u64,
-    /// Liberty file, plain or .gz; may be repeated
-    #[arg(long, value_name = "FILE")]
-    liberty: Vec<PathBuf>,
-    /// Checkout of OpenROAD-flow-scripts
-    #[arg(long, value_name = "DIR")]
-    orfs: Option<PathBuf>,
+    #[command(flatten)]
+    tools: ToolArgs,
     #[command(flatten)]
     power: PowerArgs,
     /// Folder to write; each design gets a folder in it
@@ -76,149 +62,64 @@ pub struct Args {
 /// Modules that the printed breakdown shows.
 const SHOWN: usize = 12;
 
-/// What `report.json` says.
-#[derive(Serialize)]
-struct Synthesis {
-    tool: &'static str,
-    config_hash: String,
-    config: toml::Table,
-    scope: String,
-    #[serde(flatten)]
-    report: Report,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    power: Option<PowerReport>,
-}
-
-impl Synthesis {
-    /// What people read.
-    fn text(&self) -> String {
-        details(&self.report) + &self.power.as_ref().map_or(String::new(), PowerReport::text)
-    }
-}
-
 /// Synthesises the designs and prints their figures.
 pub fn run(args: &Args) -> Result<()> {
     let configs = args.configs.load()?;
     let targets = configs.into_iter().map(|c| Ok(Target::new(c)?)).collect::<Result<Vec<_>>>()?;
     let platform = find_platform(&args.platform)?;
-    let jobs = targets.iter().map(|t| job(args, &platform, t)).collect::<Result<Vec<_>>>()?;
-    let library = library(args, &platform)?;
-    let reports = synthesise(args, library.clone(), &jobs)?;
-    let powers = powers(args, &library, &targets, &reports)?;
-    let parts = reports.into_iter().zip(powers).zip(&targets);
-    let all = parts.map(|((report, power), target)| Synthesis {
-        tool: crate::package::TOOL,
-        config_hash: target.config.hash(),
-        config: target.config.canonical(),
-        scope: args.scope.clone(),
-        report,
-        power,
-    });
-    let all: Vec<Synthesis> = all.collect();
-    for (synthesis, job) in all.iter().zip(&jobs) {
-        let json = serde_json::to_string_pretty(synthesis)?;
-        write_file(&job.folder.join("report.json"), |mut file| Ok(writeln!(file, "{json}")?))?;
-        write_file(&job.folder.join("report.txt"), |mut file| Ok(write!(file, "{}", synthesis.text())?))?;
-    }
-    if args.json { show::json(&all) } else { print(&all, &jobs) }
-}
-
-/// All designs side by side.
-fn synthesise(args: &Args, library: Library, jobs: &[Job]) -> Result<Vec<Report>> {
-    let progress = Progress::spinner("synthesising");
-    let say = |what: &str| progress.say(what);
-    let processors = || std::thread::available_parallelism().map_or(1, |n| n.get());
-    let parallel = args.jobs.unwrap_or_else(processors);
-    let flow = Flow::new(library, parallel, Duration::from_secs(args.timeout), &say)?;
-    std::thread::scope(|scope| {
-        let runs: Vec<_> = jobs.iter().map(|job| scope.spawn(|| flow.run(job))).collect();
-        let results = runs.into_iter().map(|run| run.join().expect("synthesis does not panic"));
-        Ok(results.collect::<Result<_, _>>()?)
-    })
-}
-
-/// The power of each design, where it is asked for.
-fn powers(
-    args: &Args,
-    library: &Library,
-    targets: &[Target],
-    reports: &[Report],
-) -> Result<Vec<Option<PowerReport>>> {
-    if !args.power.wanted() {
-        return Ok(reports.iter().map(|_| None).collect());
-    }
-    let progress = Progress::spinner("power");
-    let one = |(target, report): (&Target, &Report)| {
-        progress.say(format!("{}: running the netlist", report.design));
-        let id = scope::module(target, &args.scope)?;
-        let power = args.power.estimate(target, id, report, library, Duration::from_secs(args.timeout));
-        power.map(Some).with_context(|| format!("power of {}", report.design))
+    let request = |target| -> Result<(Request, Job)> {
+        let request = args.request(target, clock(args.clock, &platform, &target.config)?);
+        Ok((request, request.job(&platform)?))
     };
-    targets.iter().zip(reports).map(one).collect()
-}
-
-fn find_platform(name: &str) -> Result<Platform> {
-    let found = platform(name).map_err(anyhow::Error::msg).context("--platform")?;
-    Ok(Platform::new(&found.name, &found.description, &found.sections)?)
-}
-
-fn library(args: &Args, platform: &Platform) -> Result<Library> {
-    let mut places = Places::from_environment();
-    places.liberty.clone_from(&args.liberty);
-    if let Some(orfs) = &args.orfs {
-        places = Places { pdk: None, orfs: Some(orfs.clone()), ..places };
-    }
-    Ok(Library::prepare(platform, &places, &args.output.join("cells"))?)
-}
-
-/// The clock to synthesise for, MHz.
-fn clock(args: &Args, platform: &Platform, config: &Config) -> Result<f64> {
-    let own = || {
-        let ratio = match find_platform(&config.clock.platform).map(|p| p.synthesis.relative_delay) {
-            Ok(Some(own)) => platform.synthesis.relative_delay.map_or(1.0, |delay| delay / own),
-            _ => 1.0,
+    let requests = targets.iter().map(request).collect::<Result<Vec<_>>>()?;
+    let all = {
+        let progress = Progress::spinner("synthesising");
+        let say = |what: &str| progress.say(what);
+        let tools = Tools::new(&args.tools, &platform, &args.output, &say)?;
+        let drive = args.power.drive();
+        let evaluate = |(request, job): &(Request, Job)| -> Result<Synthesis> {
+            let report = tools.synthesise(job)?;
+            let power = drive.as_ref().map(|drive| {
+                say(&format!("{}: running the netlist", job.design));
+                tools.power(request, &report, drive)
+            });
+            let synthesis = Synthesis::new(request, report, power.transpose()?);
+            save(&synthesis, job)?;
+            Ok(synthesis)
         };
-        Some((config.clock.mhz? / ratio).round())
+        side_by_side(&requests, args.tools.jobs(), evaluate).into_iter().collect::<Result<Vec<_>>>()?
     };
-    args.clock.or_else(own).with_context(|| {
-        format!(
-            "{}: has no clock (clock.mhz = \"none\"); give one to synthesise for with --clock",
-            config.name
-        )
-    })
+    if args.json { show::json(&all) } else { print(&all, requests.iter().map(|(_, job)| job)) }
 }
 
-fn job(args: &Args, platform: &Platform, target: &Target) -> Result<Job> {
-    let config = &target.config;
-    let mhz = clock(args, platform, config)?;
-    anyhow::ensure!(mhz > 0.0, "--clock {mhz}: must be above 0");
-    let id = scope::module(target, &args.scope)?;
-    let part = target.design.part(id);
-    let boundary = match &config.clock.timing {
-        Some(timing) if id != target.design.top => Boundary::Within(timing.period_ps),
-        _ => Boundary::Outside,
-    };
-    let top = verilog::identifier(&part.top().name);
-    let header = Header::default();
-    let files = verilog::write(&part, &header).into_iter().filter(|file| file.name.ends_with(".v"));
-    let name = if id == target.design.top { config.name.clone() } else { format!("{}_{top}", config.name) };
-    let folder = args.output.join(format!("{name}_{}_{}", platform.name, &config.hash()[..8]));
-    Ok(Job {
-        design: config.name.clone(),
-        files: files.map(|file| (file.name, file.text)).collect(),
-        sdc: sdc(&part, Some(mhz), boundary, &header),
-        top,
-        period_ps: 1e6 / mhz,
-        keep_hierarchy: args.keep_hierarchy,
-        quick: args.quick,
-        fmax: args.fmax,
-        folder,
-    })
+impl Args {
+    fn request<'a>(&'a self, target: &'a Target, mhz: f64) -> Request<'a> {
+        Request {
+            target,
+            scope: &self.scope,
+            mhz,
+            keep_hierarchy: self.keep_hierarchy,
+            quick: self.quick,
+            fmax: self.fmax,
+            output: &self.output,
+        }
+    }
 }
 
-fn print(all: &[Synthesis], jobs: &[Job]) -> Result<()> {
+fn save(synthesis: &Synthesis, job: &Job) -> Result<()> {
+    let json = serde_json::to_string_pretty(synthesis)?;
+    write_file(&job.folder.join("report.json"), |mut file| Ok(writeln!(file, "{json}")?))?;
+    write_file(&job.folder.join("report.txt"), |mut file| Ok(write!(file, "{}", text(synthesis))?))
+}
+
+/// What people read.
+fn text(synthesis: &Synthesis) -> String {
+    details(&synthesis.report) + &synthesis.power.as_ref().map_or(String::new(), PowerReport::text)
+}
+
+fn print<'j>(all: &[Synthesis], jobs: impl Iterator<Item = &'j Job>) -> Result<()> {
     for (synthesis, job) in all.iter().zip(jobs) {
-        show::text(synthesis.text())?;
+        show::text(text(synthesis))?;
         show::text(format!("  folder     {}\n\n", job.folder.display()))?;
     }
     if all.len() > 1 {
@@ -284,6 +185,11 @@ fn details(report: &Report) -> String {
             ),
         ));
     }
+    let ClockGating { gates, flops, off } = &report.clock_gating;
+    rows.push(match off {
+        Some(why) => ("gating", format!("no clock gates: {why}")),
+        None => ("gating", format!("{} clock gates for {} flip-flops", grouped(*gates), grouped(*flops))),
+    });
     rows.push(("recipe", format!("{recipe} for {target_ps} ps, of {}", attempts(report))));
     rows.push(("tools", report.tools.join(", ")));
     if let Some(note) = &report.note {

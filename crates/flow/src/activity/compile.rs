@@ -2,7 +2,7 @@
 
 use super::clock::{self, ClockNet};
 use super::ops::{Emitter, Run, Slot, schedule};
-use super::probe::{Event, Probe, probes};
+use super::probe::{Event, Probe, clock_pin, probes, pulse};
 use crate::liberty::{Cell, CellKind, Expr, Library, PinDirection};
 use crate::netlist::{Instance, NetId, Netlist, ONE, Port, ZERO};
 use std::collections::HashMap;
@@ -314,9 +314,15 @@ impl<'n> Compiler<'n> {
         let mut watches = vec![];
         for placed in instances {
             let probes = kinds.entry(placed.instance.cell).or_insert_with(|| probes(placed.cell));
+            let clock = clock_pin(placed.cell).and_then(|pin| placed.instance.pins[pin]);
+            let gates = clock.and_then(|net| self.network.get(&net)).map(|clock| clock.gates.clone());
+            let (reaches, variable) = (gates.map_or(ZERO, |gates| self.pulse(&gates)), pulse(placed.cell));
+            let place = |v: u32| if v == variable { reaches } else { placed.slots[v as usize] };
             self.emitter.next_cell();
             for probe in probes {
-                let when = self.emitter.expr(&probe.when, &placed.place());
+                // Most clocks are not gated: their conditions are simpler.
+                let when = if reaches == ONE { probe.when.with(variable, true) } else { probe.when.clone() };
+                let when = self.emitter.expr(&when, &place);
                 let Event::Edge { pin, rise, cause } = probe.event else {
                     watches.push(Watch::Level(when));
                     continue;

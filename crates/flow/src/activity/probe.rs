@@ -7,7 +7,7 @@ use crate::liberty::{Cell, CellKind, Expr, PinDirection};
 pub struct Probe {
     /// What happens.
     pub event: Event,
-    /// It counts only in these states.
+    /// It counts only in these states; the variable [`pulse`] stands for a pulse on the cell's clock.
     pub when: Expr,
     /// Share of each occurrence: a half where `when` holds in one of the two halves of a clock cycle.
     pub weight: f64,
@@ -55,20 +55,26 @@ pub enum Meaning {
     },
 }
 
-/// Everything that is counted at an instance of the cell.
-pub fn probes(cell: &Cell) -> Vec<Probe> {
-    let clock = match &cell.kind {
+/// The variable of conditions that is 1 in cycles whose pulse reaches the cell's clock pin.
+pub fn pulse(cell: &Cell) -> u32 {
+    cell.state() + 1
+}
+
+/// The clock pin of a cell that has one.
+pub(super) fn clock_pin(cell: &Cell) -> Option<usize> {
+    match &cell.kind {
         CellKind::FlipFlop(ff) => Some(ff.clock),
         CellKind::ClockGate { clock, .. } => Some(*clock),
         _ => None,
-    };
-    let hidden: Vec<u32> = (0..cell.pins.len())
-        .filter(|&i| Some(i) == clock || cell.pins[i].direction == PinDirection::Other)
-        .map(|i| i as u32)
-        .collect();
+    }
+}
+
+/// Everything that is counted at an instance of the cell.
+pub fn probes(cell: &Cell) -> Vec<Probe> {
+    let clock = clock_pin(cell);
     let mut all = vec![];
     let mut push = |event, when: &Expr, meaning| {
-        let parts = split(when, &hidden).into_iter();
+        let parts = states(cell, event, when).into_iter();
         all.extend(parts.map(|(when, weight)| Probe { event, when, weight, meaning }));
     };
     for (i, entry) in cell.leakage.iter().enumerate() {
@@ -94,11 +100,37 @@ pub fn probes(cell: &Cell) -> Vec<Probe> {
     all
 }
 
-/// The condition with every hidden variable at 0 and at 1 in equal shares; impossible parts are left out.
-fn split(when: &Expr, hidden: &[u32]) -> Vec<(Expr, f64)> {
-    let Some(&variable) = hidden.iter().find(|&&v| when.mentions(v)) else {
-        return if *when == Expr::Const(false) { vec![] } else { vec![(when.clone(), 1.0)] };
+/// A condition in terms of what is simulated, in parts that each hold for a share of the cycle; impossible parts are
+/// left out. The clock is low for one half of every cycle, and high for the other if there is a pulse.
+fn states(cell: &Cell, event: Event, when: &Expr) -> Vec<(Expr, f64)> {
+    let clock = clock_pin(cell).map(|pin| pin as u32);
+    let when = gated_outputs(cell, event, when);
+    let internal = (0..cell.pins.len()).filter(|&i| cell.pins[i].direction == PinDirection::Other);
+    let unseen = internal.map(|i| i as u32).find(|&i| when.mentions(i));
+    let halves = match (clock.filter(|&pin| when.mentions(pin)), unseen) {
+        (Some(pin), _) => {
+            let high = |i| if i == pin { Expr::Var(pulse(cell)) } else { Expr::Var(i) };
+            [when.with(pin, false), when.substitute(&high)]
+        }
+        (None, Some(pin)) => [when.with(pin, false), when.with(pin, true)],
+        _ if when == Expr::Const(false) => return vec![],
+        _ => return vec![(when, 1.0)],
     };
-    let half = |value| split(&when.with(variable, value), hidden).into_iter().map(|(e, w)| (e, w / 2.0));
-    half(false).chain(half(true)).collect()
+    halves
+        .iter()
+        .flat_map(|half| states(cell, event, half))
+        .map(|(when, share)| (when, share / 2.0))
+        .collect()
+}
+
+/// The condition with the output of a clock gate as what it is: the clock while enabled; and to an edge of the clock,
+/// whether it passes.
+fn gated_outputs(cell: &Cell, event: Event, when: &Expr) -> Expr {
+    let CellKind::ClockGate { clock, enables } = &cell.kind else { return when.clone() };
+    let enabled = enables.iter().fold(Expr::Const(false), |any, &pin| Expr::or(any, Expr::var(pin)));
+    let on_edge = matches!(event, Event::Edge { pin, .. } if pin == *clock);
+    let output = if on_edge { enabled } else { Expr::and(Expr::var(*clock), enabled) };
+    let is_output =
+        |i: u32| cell.pins.get(i as usize).is_some_and(|pin| pin.direction == PinDirection::Output);
+    when.substitute(&|i| if is_output(i) { output.clone() } else { Expr::Var(i) })
 }

@@ -147,7 +147,7 @@ impl Fixed {
             FixRound::Floor => shifted.shr_const(self.u_bits).shl_const(1),
         };
         let share = share.reinterpret(false).low(width + 1).named("share_halves");
-        let addend = subtracts.mux(!share, share).named("addend");
+        let addend = (share ^ subtracts.repeat(width + 1)).named("addend");
         let larger = keeps_o.mux(o, v).named("larger");
         let carry = if self.rounding == FixRound::HalfUp { m.lit(1, 1) } else { subtracts };
         let sum = (m.concat(&[larger, carry]) + addend).named("sum_halves");
