@@ -37,7 +37,7 @@ impl AcceleratorSpec {
 
     /// Number of a head.
     pub(super) fn head_type(&self) -> Type {
-        Type::unsigned(value_width(u64::from(self.heads)))
+        Type::unsigned(value_width(u64::from(self.heads.max(self.kv_heads))))
     }
 }
 
