@@ -2,11 +2,21 @@
 //! writes the results.
 
 pub mod bus;
+mod core;
+mod feed;
+mod job;
+mod keys;
 pub mod memory;
 pub mod model;
+mod parts;
 pub mod registers;
+mod rows;
+mod skid;
 mod spec;
+mod stream;
 pub mod system;
+mod tiles;
+mod walk;
 
 pub use spec::{
     AcceleratorSpec, Buffer, Buffers, Cause, Interface, MaskMode, MaskSupport, Settings, Tensor, WATCHDOG,
