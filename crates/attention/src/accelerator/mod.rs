@@ -16,6 +16,7 @@ mod spec;
 mod stream;
 pub mod system;
 mod tiles;
+pub mod vectors;
 mod walk;
 
 pub use spec::{

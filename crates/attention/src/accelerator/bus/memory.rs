@@ -188,7 +188,11 @@ impl AxiMemory {
         }
         if let Some(payload) = self.w.sample(simulator)? {
             let [data, strobes, last] = &payload[..] else { unreachable!("three signals") };
-            self.written.push_back((bytes_of(data, self.data), bytes_of(strobes, self.strobes), last[0] == 1));
+            self.written.push_back((
+                bytes_of(data, self.data),
+                bytes_of(strobes, self.strobes),
+                last[0] == 1,
+            ));
             self.beats_written += 1;
             moved = true;
         }
