@@ -9,6 +9,7 @@
 //!                  block walk ─► keys (mask, last)             job: check, run, drain
 //! ```
 
+use super::dma;
 use super::feed;
 use super::job::{self, Job};
 use super::keys;
@@ -21,13 +22,17 @@ use super::walk;
 use crate::config::ResultForm;
 use crate::simulate::RESULT_PORTS;
 use arith::float::float_type;
-use hdl::{Design, ModuleBuilder, Signal, Timing, Type};
+use hdl::{ModuleBuilder, Signal, Type};
 
 /// Signals that are used before what they are made of.
 pub(super) struct Forward<'b> {
     /// The rows that the gatherers hold are taken.
     pub q_take: Signal<'b>,
     pub kv_take: Signal<'b>,
+    /// The engine has room for a whole block of queries, as long as none of it has come.
+    pub q_room: Signal<'b>,
+    /// A row has left its place in the tile buffers.
+    pub kv_freed: Signal<'b>,
     /// The beat of a result is taken.
     pub o_take: Signal<'b>,
 }
@@ -75,10 +80,23 @@ pub(super) fn build(b: &ModuleBuilder, spec: &AcceleratorSpec) {
         errors,
     };
     let job = job::call(b, spec, &settings, &events);
-    let forward = Forward { q_take: wire("q_take"), kv_take: wire("kv_take"), o_take: wire("o_take") };
-    let (source, found) = stream::source(b, spec, &job, &forward);
+    let forward = Forward {
+        q_take: wire("q_take"),
+        kv_take: wire("kv_take"),
+        q_room: wire("q_room"),
+        kv_freed: wire("kv_freed"),
+        o_take: wire("o_take"),
+    };
+    let (source, mut found) = match spec.interface {
+        Interface::Stream => stream::source(b, spec, &job, &forward),
+        Interface::Dma => dma::source(b, spec, &settings, &job, &forward),
+    };
     let engine = compute(b, spec, &settings, &job, &source, &forward);
-    let sink = stream::sink(b, spec, &engine.beats, job.drain);
+    let (sink, of_sink) = match spec.interface {
+        Interface::Stream => (stream::sink(b, spec, &engine.beats, job.drain), vec![]),
+        Interface::Dma => dma::sink(b, spec, &settings, &job, &engine.beats),
+    };
+    found.extend(of_sink);
     b.drive(forward.o_take, sink.take);
     for (cause, wire) in &events.errors {
         let error = found.iter().find(|(c, _)| c == cause).expect("every cause has its signal");
@@ -138,6 +156,7 @@ fn compute<'b>(
     let [k, v] = [0, half].map(|at| unpack(source.kv.row.elements(at, half), row));
     let tiles = tiles::call(b, spec, [source.kv.valid, k, v], row_take, drain);
     b.drive(forward.kv_take, tiles.ready);
+    b.drive(forward.kv_freed, tiles.freed);
     let inputs = keys::Inputs { row_valid: tiles.valid, ready: kv_ready, drain, flush: unended & drain };
     let keys = keys::call(b, spec, &job.plan, &inputs);
     b.drive(row_take, keys.take);
@@ -158,6 +177,7 @@ fn compute<'b>(
     inputs.extend(settings.iter().copied().filter(|(name, _)| *name == "scale"));
     let engine = connect(b, "engine", spec.engine.define(b), &inputs);
     b.drive(q_ready, engine.get("q_ready"));
+    b.drive(forward.q_room, engine.get("q_ready"));
     b.drive(kv_ready, engine.get("kv_ready"));
 
     let [o_valid, o_last, o_empty] = engine.all(["o_valid", "o_last", "o_empty"]);
@@ -229,23 +249,5 @@ fn counts<'b>(
     for ((name, width), value) in spec.counters().into_iter().zip(values) {
         assert_eq!(width, value.width(), "increment of {name}");
         b.output(&format!("inc_{name}"), value);
-    }
-}
-
-impl AcceleratorSpec {
-    /// The core alone, under the name `<name>_core`: settings are its ports `cfg_…`, counts its ports `inc_…`.
-    ///
-    /// # Errors
-    /// When an operation does not fit the clock, or a recurrence of the engine its interleave.
-    pub fn elaborate_core(&self, timing: Option<Timing>) -> Result<Design, hdl::Error> {
-        hdl::elaborate(&self.core_name(), &self.core_doc(), timing, self.reset, |b| build(b, self))
-    }
-
-    pub(super) fn core_name(&self) -> String {
-        format!("{}_core", self.name)
-    }
-
-    pub(super) fn core_doc(&self) -> String {
-        format!("attention accelerator without its registers: tiles of {} keys", self.key_tile)
     }
 }

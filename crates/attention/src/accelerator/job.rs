@@ -14,7 +14,8 @@ use super::parts::{Named, flag, minus_one, place, plus_one};
 use super::spec::{AcceleratorSpec, Cause, Interface, MaskSupport, WATCHDOG};
 use hdl::{Kind, ModuleBuilder, Outputs, Signal, Type, value_width};
 
-/// Cycles a drain takes at least: longer than any pipeline between the rows' way in and the engine.
+/// Quiet cycles that end a drain: more than any pipeline between the rows' way in and the engine takes, and than a source
+/// pauses that has not been stopped yet.
 pub(super) const LEAST_DRAIN: u32 = 32;
 
 impl AcceleratorSpec {
@@ -152,10 +153,11 @@ fn body<'m>(m: &'m ModuleBuilder, x: &Named<'m>, spec: &AcceleratorSpec, causes:
     let stop = (run.q & (failed | soft_reset)).named("stop");
     let done = (run.q & finished & !stop).named("done");
 
-    let drained = m.register("drained", Type::unsigned(value_width(u64::from(LEAST_DRAIN)))).reset(0);
-    let long_enough = drained.q.eq_const(u64::from(LEAST_DRAIN));
-    drained.set(drain.q.mux(long_enough.mux(drained.q, plus_one(drained.q)), m.zero(drained.q.ty())));
-    let end = (drain.q & long_enough & (quiet | expired)).named("drain_ends");
+    // A drain ends when it has been quiet for long enough.
+    let silence = m.register("silence", Type::unsigned(value_width(u64::from(LEAST_DRAIN)))).reset(0);
+    let long_enough = silence.q.eq_const(u64::from(LEAST_DRAIN));
+    silence.set((drain.q & quiet).mux(plus_one(silence.q), m.zero(silence.q.ty())));
+    let end = (drain.q & (long_enough | expired)).named("drain_ends");
 
     check.set(begin | (check.q & !checked & !soft_reset));
     run.set(go | (run.q & !stop & !done));

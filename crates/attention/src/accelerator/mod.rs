@@ -1,8 +1,10 @@
 //! The tiled accelerator around a query engine: loads blocks of queries and the key and value rows they meet, masks, and
 //! writes the results.
 
+mod address;
 pub mod bus;
 mod core;
+mod dma;
 mod feed;
 mod job;
 mod keys;
@@ -16,6 +18,7 @@ mod spec;
 mod stream;
 pub mod system;
 mod tiles;
+mod top;
 pub mod vectors;
 mod walk;
 

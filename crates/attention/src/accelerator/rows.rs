@@ -103,8 +103,6 @@ pub(super) struct Send<'b> {
     pub valid: Signal<'b>,
     /// The beat.
     pub data: Signal<'b>,
-    /// Which beat of its row it is.
-    pub index: Signal<'b>,
     /// It is the last of its row.
     pub last: Signal<'b>,
     /// The tag of its row.
@@ -123,9 +121,8 @@ pub(super) fn send<'b>(
     let kind = Kind { name: &name, doc: "sends a row as beats, the low place first" };
     let inputs = [("valid", valid), ("row", row), ("tag", tag), ("take", take)];
     let out = place(b, instance, kind, &inputs, |m, x| send_body(m, x, beats));
-    let [ready, valid, data, index, last, tag] =
-        out.all(["ready", "beat_valid", "beat", "index", "last", "beat_tag"]);
-    Send { ready, valid, data, index, last, tag }
+    let [ready, valid, data, last, tag] = out.all(["ready", "beat_valid", "beat", "last", "beat_tag"]);
+    Send { ready, valid, data, last, tag }
 }
 
 fn send_body<'m>(m: &'m ModuleBuilder, x: &Named<'m>, beats: u32) -> Outputs<'m> {
@@ -152,7 +149,6 @@ fn send_body<'m>(m: &'m ModuleBuilder, x: &Named<'m>, beats: u32) -> Outputs<'m>
         ("ready", ready),
         ("beat_valid", full.q),
         ("beat", held.q.elements(0, words)),
-        ("index", index.q),
         ("last", last),
         ("beat_tag", held_tag.q),
     ]
