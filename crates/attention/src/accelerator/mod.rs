@@ -19,6 +19,7 @@ mod stream;
 pub mod system;
 mod tiles;
 mod top;
+pub mod vectors;
 mod walk;
 
 pub use spec::{

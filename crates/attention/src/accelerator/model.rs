@@ -6,6 +6,7 @@ use super::spec::{AcceleratorSpec, Cause, Settings, Tensor};
 use crate::config::ResultForm;
 use crate::functional::{self, ResultRow};
 use rayon::prelude::*;
+use std::collections::BTreeMap;
 
 /// What a job counts, as the registers of the same names do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -23,6 +24,17 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// The counts by the names of their registers.
+    pub fn by_register(&self) -> BTreeMap<&'static str, u64> {
+        BTreeMap::from([
+            ("USEFUL_STEPS", self.useful_steps),
+            ("SKIPPED", self.skipped),
+            ("EMPTY_ROWS", self.empty_rows),
+            ("BYTES_READ", self.bytes_read),
+            ("BYTES_WRITTEN", self.bytes_written),
+        ])
+    }
+
     fn plus(self, other: Counts) -> Counts {
         Counts {
             useful_steps: self.useful_steps + other.useful_steps,

@@ -15,6 +15,7 @@ pub use slave::{define, elaborate};
 
 use super::spec::{AcceleratorSpec, Interface, Settings};
 use numerics::Format;
+use serde::Serialize;
 
 /// What the register ID holds: "FLRT".
 pub const ID: u64 = 0x464c_5254;
@@ -22,7 +23,8 @@ pub const ID: u64 = 0x464c_5254;
 pub const VERSION: u64 = 0x0001_0000;
 
 /// What a register is for, which decides who reads and writes it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Access {
     /// Read only, the same for every chip of a design.
     Constant,
@@ -50,7 +52,7 @@ impl Access {
 }
 
 /// Bits of a register.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 pub struct Field {
     /// Name in capitals.
     pub name: &'static str,
@@ -65,7 +67,7 @@ pub struct Field {
 }
 
 /// A register.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Register {
     /// Name in capitals.
     pub name: &'static str,
@@ -119,7 +121,7 @@ impl Register {
 }
 
 /// The registers of an accelerator.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Map {
     /// In the order of their addresses.
     pub registers: Vec<Register>,

@@ -3,6 +3,7 @@
 #![allow(dead_code, unused_imports)] // every test file uses a part
 
 mod accelerators;
+pub mod cocotb;
 #[path = "../../../arith/tests/support/lint.rs"]
 pub mod lint;
 mod points;
