@@ -5,7 +5,7 @@
 //! where both want the same one, the row that comes in goes first.
 
 use super::parts::{Named, connect, flag, place, plus_one, up_down};
-use super::spec::AcceleratorSpec;
+use super::spec::{AcceleratorSpec, Buffer};
 use arith::reduce;
 use hdl::{Kind, ModuleBuilder, ModuleId, Outputs, Signal, Type, each, index_width, value_width};
 
@@ -33,7 +33,7 @@ pub(super) fn call<'b>(
     take: Signal<'b>,
     clear: Signal<'b>,
 ) -> Tiles<'b> {
-    let bank = bank(b, spec.key_tile, k.ty());
+    let bank = bank(b, spec, k.ty());
     let exponent = spec.engine.anchor_type().map(|_| exponent(b, spec, v.ty()));
     let name = format!("tiles_{}x{}", spec.key_tile, 2 * k.ty().bits());
     let kind = Kind { name: &name, doc: "two banks of key and value rows, in and out in order" };
@@ -49,16 +49,38 @@ pub(super) fn call<'b>(
     }
 }
 
-/// One bank: a single-port memory of rows in a module of its own, which a macro may replace.
-fn bank(b: &ModuleBuilder, depth: u32, row: Type) -> ModuleId {
-    let name = format!("tile_bank_{depth}x{}", 2 * row.bits());
-    let kind = Kind {
-        name: &name,
-        doc: "single-port memory: q = row at addr one cycle after read, held until the next",
-    };
+/// One bank: a single-port memory of rows in a module of its own. A macro need not hold what it has read while it is
+/// written, so that a register beside it does.
+fn bank(b: &ModuleBuilder, spec: &AcceleratorSpec, row: Type) -> ModuleId {
+    let (depth, bits) = (spec.key_tile, 2 * row.bits());
+    if spec.buffers.tile == Buffer::Flops {
+        let doc = "single-port memory: q = row at addr one cycle after read, held until the next";
+        return storage(b, Kind { name: &format!("tile_bank_{depth}x{bits}"), doc }, depth, row.times(2));
+    }
+    let doc = "a macro, and a register that holds what it has read";
+    let kind = Kind { name: &format!("tile_bank_sram_{depth}x{bits}"), doc };
+    b.define(kind, &storage_ports(depth, row.times(2)), |m, x| {
+        m.explicit();
+        let doc = "behaviour of a single-port macro: q = row at addr one cycle after read";
+        let name = format!("sram_1rw_{depth}x{bits}");
+        let storage = storage(m, Kind { name: &name, doc }, depth, row.times(2));
+        let inputs = [("addr", x[0]), ("write", x[1]), ("read", x[2]), ("d", x[3])];
+        let read = connect(m, "macro", storage, &inputs).get("q");
+        let fresh = m.register("fresh", x[2].ty());
+        fresh.set(x[2]);
+        let held = m.register("held", read.ty()).enable(fresh.q);
+        held.set(read);
+        vec![("q", fresh.q.mux(read, held.q))]
+    })
+}
+
+fn storage_ports(depth: u32, entry: Type) -> [(&'static str, Type); 4] {
     let bit = Type::unsigned(1);
-    let inputs = [("addr", hdl::address(depth)), ("write", bit), ("read", bit), ("d", row.times(2))];
-    b.define(kind, &inputs, |m, x| {
+    [("addr", hdl::address(depth)), ("write", bit), ("read", bit), ("d", entry)]
+}
+
+fn storage(b: &ModuleBuilder, kind: Kind<'_>, depth: u32, entry: Type) -> ModuleId {
+    b.define(kind, &storage_ports(depth, entry), |m, x| {
         m.explicit();
         let &[addr, write, read, d] = x else { unreachable!("four inputs") };
         let memory = m.memory("rows", depth, d.ty(), true);
