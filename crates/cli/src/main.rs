@@ -17,6 +17,7 @@
 //! | [`package`] | everything `generate` writes; [`output`]: how it gets to disk in one piece |
 //! | [`show`], [`progress`] | standard output and standard error |
 
+mod accelerate;
 mod boundary;
 mod command;
 mod engines;

@@ -6,6 +6,7 @@ use super::memory::Memory;
 use super::model::Counts;
 use super::registers::{self, Access, Map};
 use super::spec::{AcceleratorSpec, Cause, Interface, Settings};
+use crate::simulate::{Recorder, Recording};
 use sim::{EngineError, OutPort, Program, Simulator};
 use std::collections::BTreeMap;
 
@@ -66,6 +67,7 @@ pub struct System {
     /// Clock cycles so far.
     pub cycle: u64,
     quiet: u64,
+    recorder: Option<Recorder>,
 }
 
 impl System {
@@ -102,7 +104,23 @@ impl System {
             irq: program.output("irq")?,
             cycle: 0,
             quiet: 0,
+            recorder: None,
         })
+    }
+
+    /// Keeps every port in every cycle from now on, which must be the first.
+    ///
+    /// # Errors
+    /// When the design lacks a port.
+    pub fn record(&mut self) -> Result<(), EngineError> {
+        assert_eq!(self.cycle, 0, "a recording begins at reset");
+        self.recorder = Some(Recorder::new(self.simulator.program())?);
+        Ok(())
+    }
+
+    /// What has been recorded, if anything.
+    pub fn recording(self) -> Option<Recording> {
+        self.recorder.map(Recorder::finish)
     }
 
     /// The memory as it is.
@@ -137,6 +155,9 @@ impl System {
             }
         }
         simulator.eval();
+        if let Some(recorder) = &mut self.recorder {
+            recorder.cycle(simulator);
+        }
         let mut moved = self.host.sample(simulator)?;
         moved |= match &mut self.rows {
             Rows::Memory(bus) => bus.sample(simulator)?,

@@ -50,7 +50,12 @@ pub fn elaborate(spec: &AcceleratorSpec, timing: Option<Timing>, reset: Reset) -
         let inputs: Vec<(&str, Arg<'_>)> =
             kind.inputs().map(|(_, port)| (&*port.name, b.input(&port.name, port.ty).into())).collect();
         let outputs = b.instantiate("registers", 1, module, &inputs);
-        kind.outputs().zip(outputs).for_each(|((_, port), signal)| b.output(&port.name, signal));
+        for ((_, port), signal) in kind.outputs().zip(outputs) {
+            match &port.valid_by {
+                Some(valid) => b.output_when(&port.name, signal, valid),
+                None => b.output(&port.name, signal),
+            }
+        }
     })
 }
 
@@ -221,17 +226,15 @@ fn body<'m>(m: &'m ModuleBuilder, map: &Map, x: &Ports<'_, 'm>) -> Outputs<'m> {
     let read_data = m.register("read_data", Type::unsigned(32)).enable(read_now);
     read_data.set(any(m, &values));
 
-    let outputs = [
-        ("awready", aw.ready),
-        ("wready", w.ready),
-        ("bresp", response("write_response", write_now, taken)),
-        ("bvalid", b.valid.q),
-        ("arready", ar.ready),
-        ("rdata", read_data.q),
-        ("rresp", response("read_response", read_now, any(m, &hits).named("read_mapped"))),
-        ("rvalid", r.valid.q),
-    ];
-    outputs.iter().for_each(|(name, signal)| m.output(&format!("s_axil_{name}"), *signal));
+    let mapped = any(m, &hits).named("read_mapped");
+    m.output("s_axil_awready", aw.ready);
+    m.output("s_axil_wready", w.ready);
+    m.output("s_axil_bvalid", b.valid.q);
+    m.output_when("s_axil_bresp", response("write_response", write_now, taken), "s_axil_bvalid");
+    m.output("s_axil_arready", ar.ready);
+    m.output("s_axil_rvalid", r.valid.q);
+    m.output_when("s_axil_rdata", read_data.q, "s_axil_rvalid");
+    m.output_when("s_axil_rresp", response("read_response", read_now, mapped), "s_axil_rvalid");
     vec![]
 }
 
