@@ -1,10 +1,12 @@
 #!/bin/sh
 # Installs the external tools: Icarus, Verilator 5 or newer and Yosys, which prove the Verilog right; OpenSTA, the cells
-# of osu018 and the Python package pyosys (a modern Yosys), which say how large and how fast it is. Nothing else needs
-# them. Debian 12, Ubuntu 24.04 or newer; as root, or with sudo.
+# of osu018 and the Python package pyosys (a modern Yosys), which say how large and how fast it is; and the Python packages
+# cocotb and cocotbext-axi, which drive the accelerator's buses. Nothing else needs them. Debian 12, Ubuntu 24.04 or newer; as root, or with sudo.
 set -eu
 
 PYOSYS=0.70
+COCOTB=1.9.2 # cocotb 2 needs a newer Verilator than Debian 12 has
+COCOTBEXT_AXI=0.1.28
 VENV="${XDG_DATA_HOME:-$HOME/.local/share}/flashrtl/venv" # flashrtl looks for it there
 
 as_root() {
@@ -24,7 +26,13 @@ has_pyosys() {
 }
 pyosys=yes
 has_pyosys python3 || has_pyosys "$VENV/bin/python3" || pyosys=no
-if [ "$pyosys" = no ] && ! python3 -c "import ensurepip" >/dev/null 2>&1; then
+has_cocotb() {
+    script="import importlib.metadata as m; assert m.version('cocotb') == '$COCOTB'"
+    "$1" -c "$script; assert m.version('cocotbext-axi') == '$COCOTBEXT_AXI'" >/dev/null 2>&1
+}
+cocotb=yes
+has_cocotb python3 || has_cocotb "$VENV/bin/python3" || cocotb=no
+if { [ "$pyosys" = no ] || [ "$cocotb" = no ]; } && ! python3 -c "import ensurepip" >/dev/null 2>&1; then
     missing="$missing python3-venv"
 fi
 
@@ -43,6 +51,11 @@ if [ "$pyosys" = no ]; then
     python3 -m venv "$VENV"
     "$VENV/bin/python3" -m pip install -q "pyosys==$PYOSYS"
 fi
+if [ "$cocotb" = no ]; then
+    echo "installing: cocotb $COCOTB and cocotbext-axi $COCOTBEXT_AXI in $VENV"
+    python3 -m venv "$VENV"
+    "$VENV/bin/python3" -m pip install -q "cocotb==$COCOTB" "cocotbext-axi==$COCOTBEXT_AXI"
+fi
 
 major=$(verilator --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
 if [ "$major" -lt 5 ]; then
@@ -54,4 +67,6 @@ echo "iverilog  $(iverilog -V 2>/dev/null | head -n 1)"
 echo "verilator $(verilator --version)"
 echo "yosys     $(yosys -V)"
 echo "pyosys    $("$python" -c "import importlib.metadata as m; print(m.version('pyosys'))")"
+if has_cocotb python3; then python=python3; else python="$VENV/bin/python3"; fi
+echo "cocotb    $("$python" -c "import importlib.metadata as m; print(m.version('cocotb'))")"
 echo "sta       $(sta -version)"

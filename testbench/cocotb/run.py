@@ -5,17 +5,13 @@ usage: run.py FOLDER icarus|verilator test_registers|test_accelerator
 FOLDER holds `design.json` (top, reset, registers, jobs), `rtl/*.v` and the memory images that the jobs name.
 """
 
+import json
 import os
 import sys
-import warnings
 from pathlib import Path
 from xml.etree import ElementTree
 
-warnings.filterwarnings("ignore", category=UserWarning)
-
-from cocotb.runner import get_runner  # noqa: E402
-
-import json  # noqa: E402
+from cocotb.runner import get_runner
 
 
 def main() -> int:

@@ -58,15 +58,15 @@ async def reset_values(dut):
 
 @cocotb.test()
 async def configuration_reads_back(dut):
+    host = await begin(dut)
+    rng = random.Random(3)
     for stalls in [0.0, 0.6]:
-        host = await begin(dut, stalls)
-        rng = random.Random(3)
+        host.stall(stalls, 7)
         for register in CONFIGURATION:
             value = 0
             for i, (offset, mask, _) in enumerate(words(register)):
-                word = rng.getrandbits(32)
+                word, byte = rng.getrandbits(32), rng.randrange(4)
                 await host.write(offset, word)
-                byte = rng.randrange(4)
                 await host.write_byte(offset + byte, 0x5A)
                 word = word & ~(0xFF << 8 * byte) | 0x5A << 8 * byte
                 assert await host.read(offset) == word & mask, register["name"]
