@@ -2,15 +2,18 @@
 
 mod support;
 
+use attention::EngineSpec;
 use attention::accelerator::bus::{Fault, Response, Timing};
 use attention::accelerator::memory::{image, traffic};
 use attention::accelerator::system::{Job, System};
 use attention::accelerator::{
     AcceleratorSpec, Buffer, Buffers, Cause, Interface, MaskMode, MaskSupport, Settings,
 };
+use attention::config::ResultForm;
 use attention::workload::QuantizedHead;
 use hdl::Reset;
 use numerics::catalog::{BF16, E4M3};
+use numerics::lse::Accumulator;
 use numerics::stratified::Rng;
 use sim::Program;
 use support::lint::lint;
@@ -105,6 +108,17 @@ fn every_kernel_under_a_clock() {
         let (engine, _) = spec.engine.elaborate_auto(clock.clone(), Reset::default()).unwrap();
         let interface = [Interface::Stream, Interface::Dma][i % 2];
         jobs(&AcceleratorSpec { engine, interface, ..spec }, clock, 10 + i as u64, 2);
+    }
+}
+
+/// A fixed-point accumulator, whose rows bring their largest exponent along, in blocks of keys; and partial states.
+#[test]
+fn fixed_point_and_partial_states() {
+    let spec = accelerator(&KERNELS[4].1, BF16, [6, 2, 3]);
+    let accumulator = Accumulator::parse("fixed18").unwrap();
+    for (i, result) in [ResultForm::Row, ResultForm::State].into_iter().enumerate() {
+        let engine = EngineSpec { accumulator, key_block: Some(5), result, ..spec.engine.clone() };
+        both(AcceleratorSpec { engine, ..spec.clone() }, None, 50 + i as u64, 3);
     }
 }
 

@@ -74,6 +74,13 @@ pub(super) struct Requests<'b> {
     pub address: Signal<'b>,
 }
 
+/// Requests for query rows.
+pub(super) struct QueryRequests<'b> {
+    pub requests: Requests<'b>,
+    /// They are for the job's first block, without which nothing is computed.
+    pub urgent: Signal<'b>,
+}
+
 /// Requests for the query rows of a block after the other: those of the next block from when the engine has room for it
 /// and nothing of the last is under way.
 pub(super) fn of_queries<'b>(
@@ -82,12 +89,13 @@ pub(super) fn of_queries<'b>(
     plan: &Plan<'b>,
     tensor: TensorPorts<'b>,
     [accept, taken, room, drain]: [Signal<'b>; 4],
-) -> Requests<'b> {
+) -> QueryRequests<'b> {
     let rows = walk::rows(b, "q_fetch_rows", spec, plan, accept, drain);
     let address = of_rows(b, "q_address", plan.go, tensor, [accept, rows.head_last]);
     let name = format!("query_fetch_{}", spec.block());
     let kind = Kind { name: &name, doc: "opens a block's requests when there is room for all of it" };
     let inputs = [
+        ("go", plan.go),
         ("active", rows.active),
         ("block_last", rows.block_last),
         ("accept", accept),
@@ -103,9 +111,11 @@ pub(super) fn of_queries<'b>(
         let open = flag(m, "open");
         let opens = (active & !open.q & under_way.is_zero() & room).named("opens");
         open.set((opens | (open.q & !(accept & block_last))) & !drain);
-        vec![("valid", open.q & active)]
+        let first = flag(m, "first_block");
+        first.set(x.get("go") | (first.q & !(accept & block_last)));
+        vec![("valid", open.q & active), ("urgent", first.q)]
     });
-    Requests { valid: out.get("valid"), address }
+    QueryRequests { requests: Requests { valid: out.get("valid"), address }, urgent: out.get("urgent") }
 }
 
 /// Requests for key and value rows in turn, and the range they are of.

@@ -65,11 +65,15 @@ pub(super) fn source<'b>(
 
     let ready = b.wire("ar_skid_ready", BIT);
     let name = format!("read_requests_{}", spec.row_beats());
-    let kind = Kind { name: &name, doc: "bursts of the rows asked for, queries and keys in turn" };
+    let kind = Kind {
+        name: &name,
+        doc: "bursts of the rows asked for, queries and keys in turn after the first block of queries",
+    };
     let keys = &kv_asks.requests;
     let inputs = [
-        ("q_valid", q_asks.valid),
-        ("q_address", q_asks.address),
+        ("q_valid", q_asks.requests.valid),
+        ("q_address", q_asks.requests.address),
+        ("q_urgent", q_asks.urgent),
         ("kv_valid", keys.valid),
         ("kv_address", keys.address),
         ("ready", ready),
@@ -114,7 +118,7 @@ fn requests_body<'m>(m: &'m ModuleBuilder, x: &Named<'m>, spec: &AcceleratorSpec
     let moves = (valid.q & ready & !drain).named("burst_moves");
     let row_end = (moves & rest.is_zero()).named("row_ends");
     let free = ((!valid.q | row_end) & !drain).named("free");
-    let keys = (kv_valid & (keys_next.q | !q_valid)).named("keys_turn");
+    let keys = (kv_valid & ((keys_next.q & !x.get("q_urgent")) | !q_valid)).named("keys_turn");
     let load = (free & (q_valid | kv_valid)).named("load");
     keys_next.enable(load).set(!keys);
     valid.set((load | (valid.q & !row_end)) & !drain);
