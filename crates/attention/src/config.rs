@@ -11,14 +11,17 @@
 //!
 //! | section | holds | of kind |
 //! |---|---|---|
-//! | top level | `name`, `kind` (`engine`, `unit` or `merge`), `description` | all |
+//! | top level | `name`, `kind` (`engine`, `unit`, `merge` or `accelerator`), `description` | all |
 //! | `[unit]` | `op`, `format` and the operator's own parameters | unit |
 //! | `[kernel]` | `name`, `scale`, `result` and the kernel's own options ([`crate::kernel`]) | engine |
 //! | `[array]` | `head_dim`, `query_lanes`, `interleave`, `key_block`, `result_elements`, `max_keys` | engine |
 //! | `[format]` | `input`, `score`, `accumulator`, `output`, `align_bits`; and for both the policy | both |
+//! | `[accelerator]` | `interface`, `bus_bits`, `key_tile`, the maxima, `mask`, `tile_buffer` | accelerator |
+//! | `[job]`, `[memory]` | mask and heads of the job that is simulated; latency and bandwidth of its memory | accelerator |
 //! | `[clock]`, `[reset]` | period, platform, delay model; reset style | both |
 //! | `[workload]` | what is simulated when no tensors are given | both |
 
+mod accelerator;
 mod canonical;
 mod error;
 mod kernel;
@@ -27,6 +30,7 @@ mod section;
 mod source;
 mod warnings;
 
+pub use accelerator::{AcceleratorConfig, JobConfig, ShapeConfig};
 pub use error::ConfigError;
 pub(crate) use error::suggestion;
 pub(crate) use kernel::segments;
@@ -67,6 +71,8 @@ pub enum DesignConfig {
     Unit(UnitConfig),
     /// A query engine (`kind = "engine"`).
     Engine(EngineConfig),
+    /// A tiled accelerator around a query engine (`kind = "accelerator"`).
+    Accelerator(AcceleratorConfig),
 }
 
 /// `[unit]`: an operator by its registry name.
@@ -213,9 +219,18 @@ impl Config {
     pub fn parse(text: &str, place: &str, overrides: &[&str]) -> Result<Config, ConfigError> {
         let source = Source::new(text, place, overrides)?;
         let mut top = Section::top(&source);
-        let kinds = [("engine", Kind::Engine), ("unit", Kind::Unit), ("merge", Kind::Merge)];
+        let kinds = [
+            ("engine", Kind::Engine),
+            ("unit", Kind::Unit),
+            ("merge", Kind::Merge),
+            ("accelerator", Kind::Accelerator),
+        ];
         let kind = top.choice("kind", &kinds, Some(Kind::Engine))?;
-        let sections = if kind == Kind::Unit { UNIT_KEYS } else { ENGINE_KEYS };
+        let sections = match kind {
+            Kind::Unit => UNIT_KEYS,
+            Kind::Engine | Kind::Merge => ENGINE_KEYS,
+            Kind::Accelerator => ACCELERATOR_KEYS,
+        };
         top.only(sections, |key| foreign_section(key, kind))?;
         let name = identifier(&mut top)?;
         let description = top.string("description", Some(""))?;
@@ -225,6 +240,7 @@ impl Config {
             Kind::Engine => engine(&mut top, &mut format)?,
             Kind::Unit => unit(&mut top)?,
             Kind::Merge => merge(&mut top, &mut format)?,
+            Kind::Accelerator => accelerator(&mut top, &mut format)?,
         };
         format.finish_or(|key| match design {
             DesignConfig::Unit(_) if FORMAT_KEYS.contains(&key) => {
@@ -237,10 +253,12 @@ impl Config {
         Ok(Config { name, description, design, policy, clock, reset, source })
     }
 
-    /// The engine part, if this is an engine.
+    /// The engine part, if this is an engine or has one inside.
     pub fn engine(&self) -> Option<&EngineConfig> {
         match &self.design {
-            DesignConfig::Engine(engine) => Some(engine),
+            DesignConfig::Engine(engine) | DesignConfig::Accelerator(AcceleratorConfig { engine, .. }) => {
+                Some(engine)
+            }
             DesignConfig::Unit(_) => None,
         }
     }
@@ -259,12 +277,26 @@ enum Kind {
     Engine,
     Unit,
     Merge,
+    Accelerator,
 }
 
 /// The keys of the top level besides `kind`.
 const ENGINE_KEYS: &[&str] =
     &["name", "description", "kernel", "array", "format", "clock", "reset", "workload"];
 const UNIT_KEYS: &[&str] = &["name", "description", "unit", "format", "clock", "reset", "workload"];
+const ACCELERATOR_KEYS: &[&str] = &[
+    "name",
+    "description",
+    "kernel",
+    "array",
+    "accelerator",
+    "format",
+    "clock",
+    "reset",
+    "workload",
+    "job",
+    "memory",
+];
 /// The keys of `[format]` that only an engine has.
 const FORMAT_KEYS: &[&str] = &["input", "score", "accumulator", "output", "align_bits"];
 
@@ -274,6 +306,7 @@ fn foreign_section(key: &str, kind: Kind) -> Option<String> {
             Some("belongs to kind = \"engine\", and this design is a unit".into())
         }
         ("unit", _) => Some("belongs to kind = \"unit\"; add kind = \"unit\" at the top".into()),
+        ("accelerator" | "job" | "memory", _) => Some("belongs to kind = \"accelerator\"".into()),
         _ => None,
     }
 }
@@ -345,6 +378,21 @@ fn engine(top: &mut Section, format: &mut Section) -> Result<DesignConfig, Confi
     let workload = workload(&mut section, engine.array.max_keys)?;
     section.finish_or(|key| (key == "stimuli").then(|| "belongs to kind = \"unit\"".into()))?;
     Ok(DesignConfig::Engine(EngineConfig { workload, ..engine }))
+}
+
+/// An accelerator: an engine with its workload, and what is around it.
+fn accelerator(top: &mut Section, format: &mut Section) -> Result<DesignConfig, ConfigError> {
+    let DesignConfig::Engine(engine) = engine(top, format)? else { unreachable!("it reads an engine") };
+    let mut section = top.section("accelerator")?;
+    let shape = ShapeConfig::read(&mut section)?;
+    section.finish()?;
+    let mut section = top.section("job")?;
+    let job = JobConfig::read(&mut section, shape.mask)?;
+    section.finish()?;
+    let mut section = top.section("memory")?;
+    let memory = accelerator::memory(&mut section)?;
+    section.finish()?;
+    Ok(DesignConfig::Accelerator(AcceleratorConfig { engine, shape, job, memory }))
 }
 
 /// An engine without its workload.

@@ -23,7 +23,7 @@ use crate::config::{EngineConfig, Interleave, ResultForm, ScaleInput};
 use crate::kernel::Kernel;
 use crate::lane;
 use arith::float::float_type;
-use hdl::{Design, ModuleBuilder, Reset, Signal, Timing, Type, each, index_width};
+use hdl::{Design, Kind, ModuleBuilder, ModuleId, Reset, Signal, Timing, Type, each, index_width};
 use numerics::lse::Accumulator;
 use numerics::{DotSpec, Format, Policy};
 use std::sync::Arc;
@@ -129,14 +129,7 @@ impl EngineSpec {
     /// # Errors
     /// When an operation does not fit the clock, or a recurrence the interleave.
     pub fn elaborate(&self, timing: Option<Timing>, reset: Reset) -> Result<Design, hdl::Error> {
-        let doc = format!(
-            "{} query engine: {} lanes x {} slots, head_dim {}",
-            self.kernel.name(),
-            self.lanes,
-            self.interleave,
-            self.head_dim
-        );
-        hdl::elaborate(&self.name, &doc, timing, reset, |b| self.build(b))
+        hdl::elaborate(&self.name, &self.doc(), timing, reset, |b| self.build(b))
     }
 
     /// The engine with the smallest interleave that meets the clock.
@@ -155,6 +148,25 @@ impl EngineSpec {
                 Err(e) => spec.interleave = e.needs_interleave().ok_or(e)?.max(spec.interleave + 1),
             }
         }
+    }
+
+    /// The engine as a module of a larger design.
+    pub(crate) fn define(&self, b: &ModuleBuilder) -> ModuleId {
+        let kind = Kind { name: &self.name, doc: &self.doc() };
+        b.define(kind, &[], |m, _| {
+            self.build(m);
+            vec![]
+        })
+    }
+
+    fn doc(&self) -> String {
+        format!(
+            "{} query engine: {} lanes x {} slots, head_dim {}",
+            self.kernel.name(),
+            self.lanes,
+            self.interleave,
+            self.head_dim
+        )
     }
 
     fn build(&self, b: &ModuleBuilder) {

@@ -1,5 +1,6 @@
 //! Attention hardware: configurations, kernels, the query engine, workloads and accuracy.
 
+pub mod accelerator;
 pub mod accuracy;
 pub mod config;
 pub mod datapath;

@@ -5,7 +5,6 @@ use crate::functional::{self, ResultRow};
 use numerics::stratified::Rng;
 use sim::{EngineError, InPort, OutPort, PortTrace, Program, Simulator, Trace};
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 /// One query of a block.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -151,41 +150,31 @@ pub fn record(
     let mut recorder = Recorder::new(program)?;
     let jobs = [blocks.to_vec()];
     let outcome = run(spec, &mut simulator, &jobs, scale, stalls, |pins| {
-        recorder.cycle(pins);
+        recorder.cycle(pins.simulator);
         Ok(())
     })?;
     Ok((outcome.into_iter().next().unwrap_or_default(), recorder.finish()))
 }
 
-/// A simulator and what is on its input ports.
+/// A simulator whose inputs are being set.
 pub struct Pins<'s> {
-    /// The simulator; its inputs are set through the pins.
+    /// The simulator.
     pub simulator: &'s mut Simulator,
-    /// Input values of stimulus 0, in port order.
-    inputs: Vec<(InPort, Vec<u64>)>,
 }
 
 impl<'s> Pins<'s> {
+    /// All inputs idle.
     fn new(simulator: &'s mut Simulator) -> Result<Self, EngineError> {
-        let program = simulator.program();
-        let ports = program.ports(hdl::Direction::Input).into_iter();
-        let idle =
-            |(name, ty): (Arc<str>, hdl::Type)| Ok((program.input(&name)?, vec![0; ty.count as usize]));
-        let inputs: Vec<(InPort, Vec<u64>)> = ports.map(idle).collect::<Result<_, EngineError>>()?;
-        let mut pins = Pins { simulator, inputs: vec![] };
-        for (port, values) in &inputs {
-            (0..pins.simulator.stimuli()).for_each(|s| pins.simulator.set(*port, s, values));
+        let program = simulator.program().clone();
+        for (name, ty) in program.ports(hdl::Direction::Input) {
+            let (port, zeros) = (program.input(&name)?, vec![0; ty.count as usize]);
+            (0..simulator.stimuli()).for_each(|s| simulator.set(port, s, &zeros));
         }
-        pins.inputs = inputs;
-        Ok(pins)
+        Ok(Pins { simulator })
     }
 
     fn set(&mut self, port: InPort, stimulus: usize, values: &[u64]) {
         self.simulator.set(port, stimulus, values);
-        if stimulus == 0 {
-            let slot = self.inputs.iter_mut().find(|(p, _)| *p == port);
-            slot.expect("every input has its pins").1.copy_from_slice(values);
-        }
     }
 
     fn set1(&mut self, port: InPort, stimulus: usize, value: u64) {
@@ -193,37 +182,39 @@ impl<'s> Pins<'s> {
     }
 }
 
-struct Recorder {
-    inputs: Vec<PortTrace>,
+/// Keeps every port of stimulus 0 in every cycle.
+pub(crate) struct Recorder {
+    inputs: Vec<(InPort, PortTrace)>,
     outputs: Vec<(OutPort, PortTrace)>,
     cycles: usize,
 }
 
 impl Recorder {
-    fn new(program: &Program) -> Result<Self, EngineError> {
+    pub fn new(program: &Program) -> Result<Self, EngineError> {
         let empty = |(name, ty)| PortTrace { name, ty, values: vec![], known: vec![] };
-        let outputs = program.ports(hdl::Direction::Output).into_iter().map(empty);
+        let ports = |direction| program.ports(direction).into_iter().map(empty);
+        let inputs = ports(hdl::Direction::Input).map(|t| Ok((program.input(&t.name)?, t)));
+        let outputs = ports(hdl::Direction::Output).map(|t| Ok((program.output(&t.name)?, t)));
         Ok(Recorder {
-            inputs: program.ports(hdl::Direction::Input).into_iter().map(empty).collect(),
-            outputs: outputs
-                .map(|t| Ok((program.output(&t.name)?, t)))
-                .collect::<Result<_, EngineError>>()?,
+            inputs: inputs.collect::<Result<_, EngineError>>()?,
+            outputs: outputs.collect::<Result<_, EngineError>>()?,
             cycles: 0,
         })
     }
 
-    fn cycle(&mut self, pins: &Pins<'_>) {
-        let inputs = self.inputs.iter_mut().zip(&pins.inputs);
-        inputs.for_each(|(trace, (_, values))| trace.values.extend_from_slice(values));
+    /// A settled cycle.
+    pub fn cycle(&mut self, simulator: &Simulator) {
+        let inputs = self.inputs.iter_mut();
+        inputs.for_each(|(port, trace)| simulator.input_into(*port, 0, &mut trace.values));
         let outputs = self.outputs.iter_mut();
-        outputs.for_each(|(port, trace)| pins.simulator.get_into(*port, 0, &mut trace.values));
+        outputs.for_each(|(port, trace)| simulator.get_into(*port, 0, &mut trace.values));
         self.cycles += 1;
     }
 
-    fn finish(self) -> Recording {
+    pub fn finish(self) -> Recording {
         let trace = |ports: Vec<PortTrace>| Trace { cycles: self.cycles, ports };
         Recording {
-            inputs: trace(self.inputs),
+            inputs: trace(self.inputs.into_iter().map(|(_, t)| t).collect()),
             outputs: trace(self.outputs.into_iter().map(|(_, t)| t).collect()),
         }
     }

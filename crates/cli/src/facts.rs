@@ -1,6 +1,6 @@
 //! What follows from a configuration: latency, interleave, throughput, widths, modules.
 
-use crate::target::{Kind, Target};
+use crate::target::Target;
 use attention::EngineSpec;
 use serde::Serialize;
 
@@ -126,9 +126,9 @@ impl Facts {
             latency_cycles: module.latency(),
             doc: module.doc.to_string(),
         };
-        let (engine, widths) = match &target.kind {
-            Kind::Engine(spec) => (Some(engine(target, spec)), engine_widths(spec)),
-            Kind::Unit(_) => (None, vec![]),
+        let (engine, widths) = match target.kind.engine() {
+            Some(spec) => (Some(engine(target, spec)), engine_widths(spec)),
+            None => (None, vec![]),
         };
         Facts {
             name: config.name.clone(),

@@ -18,6 +18,7 @@
 //! | [`package`] | everything `generate` writes; [`output`]: how it gets to disk in one piece |
 //! | [`show`], [`progress`] | standard output and standard error |
 
+mod accelerate;
 mod boundary;
 mod command;
 mod compare;

@@ -7,8 +7,9 @@ mod ports;
 use crate::facts::Facts;
 use crate::output::{MANIFEST, Staging};
 use crate::stimuli;
-use crate::target::Target;
+use crate::target::{Kind, Target};
 use anyhow::{Context, Result};
+use attention::accelerator::registers;
 use constraints::Boundary;
 use hdl::Design;
 use hdl::verilog::{self, Header};
@@ -50,6 +51,12 @@ impl Package {
         files.push(("tb/Makefile".into(), MAKEFILE.replace("@top@", &top)));
         let constraints = constraints::sdc(design, target.config.clock.mhz, Boundary::Outside, &header);
         files.push((format!("{}.sdc", target.config.name), constraints));
+        if let Kind::Accelerator(spec) = &target.kind {
+            let name = &spec.name;
+            files.push(("registers.md".into(), registers::markdown(spec)));
+            files.push((format!("software/{name}_registers.h"), registers::c_header(spec)));
+            files.push((format!("software/{name}_driver.c"), registers::c_driver(spec)));
+        }
         let manifest = manifest::json(target, command, &Facts::new(target), &recorded, &files);
         files.push((MANIFEST.into(), manifest));
         Ok(Package { files, vector_cycles: inputs.cycles, vector_results: recorded.results })

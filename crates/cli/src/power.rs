@@ -197,6 +197,9 @@ fn record_work(target: &Target, part: &Part, tensors: &Tensors, keys: u32) -> Re
             );
             record_operands(&target.design, unit, config)
         }
+        (Kind::Accelerator(_), _) => {
+            bail!("--power: an accelerator is not run; use --vectorless, or measure its engine")
+        }
         _ => unreachable!("a target is of the kind of its configuration"),
     }
 }

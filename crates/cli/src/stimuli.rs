@@ -3,6 +3,7 @@
 //! The compiled simulator is the recorder, and what it gives is held against the bit-accurate reference before it is
 //! used for anything.
 
+use crate::accelerate;
 use crate::packing::{jobs, scale};
 use crate::target::{Kind, Target};
 use crate::unit::Unit;
@@ -44,6 +45,9 @@ pub fn vectors(target: &Target) -> Result<Recorded> {
             let cases: Vec<Case> = unit.cases(config.seed).take(count).collect();
             record_unit(&target.design, unit, &cases)
         }
+        (Kind::Accelerator(spec), DesignConfig::Accelerator(config)) => {
+            accelerate::recorded(target, spec, config, 1, PAUSES)
+        }
         _ => unreachable!("a target is of the kind of its configuration"),
     }
 }
@@ -60,6 +64,12 @@ pub fn random(target: &Target, amount: usize, seed: u64) -> Result<Recorded> {
         Kind::Unit(unit) => {
             let cases: Vec<Case> = unit.cases(seed).take(unit.directed() + 100 * amount).collect();
             record_unit(&target.design, unit, &cases)
+        }
+        Kind::Accelerator(spec) => {
+            let DesignConfig::Accelerator(config) = &target.config.design else {
+                unreachable!("a target is of the kind of its configuration")
+            };
+            accelerate::recorded(target, spec, config, amount, 0.25)
         }
     }
 }

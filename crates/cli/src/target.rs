@@ -3,7 +3,8 @@
 use crate::unit::Unit;
 use anyhow::Result;
 use arith::registry;
-use attention::config::{DesignConfig, EngineConfig, Interleave};
+use attention::accelerator::AcceleratorSpec;
+use attention::config::{AcceleratorConfig, DesignConfig, EngineConfig, Interleave};
 use attention::{Config, ConfigError, EngineSpec};
 use hdl::Design;
 use numerics::Policy;
@@ -24,6 +25,19 @@ pub enum Kind {
     Engine(EngineSpec),
     /// An operator on its own.
     Unit(Unit),
+    /// A tiled accelerator around an engine.
+    Accelerator(Box<AcceleratorSpec>),
+}
+
+impl Kind {
+    /// The query engine that it is, or that is inside.
+    pub fn engine(&self) -> Option<&EngineSpec> {
+        match self {
+            Kind::Engine(spec) => Some(spec),
+            Kind::Accelerator(spec) => Some(&spec.engine),
+            Kind::Unit(_) => None,
+        }
+    }
 }
 
 impl Target {
@@ -35,6 +49,10 @@ impl Target {
             DesignConfig::Engine(engine) => {
                 let (spec, design) = elaborate_engine(&config, engine)?;
                 (Kind::Engine(spec), design)
+            }
+            DesignConfig::Accelerator(accelerator) => {
+                let (spec, design) = elaborate_accelerator(&config, accelerator)?;
+                (Kind::Accelerator(Box::new(spec)), design)
             }
             DesignConfig::Unit(unit) => {
                 let unit = Unit::new(&config, unit)?;
@@ -57,7 +75,7 @@ impl Target {
 
     /// The recurrences of the engine in its smallest interleave at another clock; empty where an operation does not fit that clock, and for a unit.
     pub fn loops_at(&self, mhz: f64) -> Vec<hdl::Loop> {
-        let Kind::Engine(spec) = &self.kind else { return vec![] };
+        let Some(spec) = self.kind.engine() else { return vec![] };
         let one_lane = EngineSpec { lanes: 1, ..spec.clone() };
         let elaborated = one_lane.elaborate_auto(Some(self.config.clock.timing_at(mhz)), self.config.reset);
         elaborated.map_or(vec![], |(_, design)| design.loops().map(|(_, l)| l.clone()).collect())
@@ -65,15 +83,18 @@ impl Target {
 
     /// The number formats by what they hold.
     pub fn formats(&self) -> Vec<(&'static str, String)> {
-        match &self.kind {
-            Kind::Engine(spec) => vec![
-                ("input", spec.dot.operand.to_string()),
-                ("score", spec.score().to_string()),
-                ("accumulator", spec.accumulator.to_string()),
-                ("output", spec.output.to_string()),
-            ],
-            Kind::Unit(unit) => {
+        match (&self.kind, self.kind.engine()) {
+            (Kind::Unit(unit), _) => {
                 vec![("format", unit.params.format.to_string()), ("result", unit.params.result.to_string())]
+            }
+            (_, spec) => {
+                let spec = spec.expect("what is no unit has an engine");
+                vec![
+                    ("input", spec.dot.operand.to_string()),
+                    ("score", spec.score().to_string()),
+                    ("accumulator", spec.accumulator.to_string()),
+                    ("output", spec.output.to_string()),
+                ]
             }
         }
     }
@@ -94,6 +115,24 @@ fn elaborate_engine(config: &Config, engine: &EngineConfig) -> Result<(EngineSpe
             Err(problem) => Err(config.reject("clock.mhz", problem)),
         },
     }
+}
+
+fn elaborate_accelerator(
+    config: &Config,
+    accelerator: &AcceleratorConfig,
+) -> Result<(AcceleratorSpec, Design), ConfigError> {
+    let spec = AcceleratorSpec::new(&config.name, accelerator, config.policy, config.reset);
+    let timing = config.clock.timing.clone();
+    let elaborated = match accelerator.engine.array.interleave {
+        Interleave::Auto => spec.elaborate_auto(timing),
+        Interleave::Fixed(_) => spec.elaborate(timing).map(|design| (spec, design)),
+    };
+    elaborated.map_err(|problem| {
+        let fixed = accelerator.engine.array.interleave != Interleave::Auto;
+        let key =
+            if fixed && problem.needs_interleave().is_some() { "array.interleave" } else { "clock.mhz" };
+        config.reject(key, problem)
+    })
 }
 
 fn elaborate_unit(config: &Config, unit: &Unit) -> Result<Design, ConfigError> {

@@ -14,6 +14,12 @@ impl Config {
                 section([("stimuli", (unit.stimuli as i64).into()), ("seed", (unit.seed as i64).into())])
             }
             DesignConfig::Engine(engine) => engine.workload.canonical(),
+            DesignConfig::Accelerator(accelerator) => {
+                top.insert("job".into(), accelerator.job.canonical().into());
+                let memory = super::accelerator::canonical_memory(&accelerator.memory);
+                top.insert("memory".into(), memory.into());
+                accelerator.engine.workload.canonical()
+            }
         };
         top.insert("workload".into(), workload.into());
         top
@@ -49,6 +55,11 @@ impl Config {
             DesignConfig::Engine(engine) => {
                 top.insert("kind".into(), "engine".into());
                 engine.insert_into(&mut top, &mut format);
+            }
+            DesignConfig::Accelerator(accelerator) => {
+                top.insert("kind".into(), "accelerator".into());
+                top.insert("accelerator".into(), accelerator.shape.canonical().into());
+                accelerator.engine.insert_into(&mut top, &mut format);
             }
         }
         top.insert("format".into(), format.into());

@@ -2,11 +2,14 @@
 
 #![allow(dead_code, unused_imports)] // every test file uses a part
 
+mod accelerators;
+pub mod cocotb;
 #[path = "../../../arith/tests/support/lint.rs"]
 pub mod lint;
 mod points;
 mod tensors;
 
+pub use accelerators::{accelerator, settings};
 pub use points::{ACCUMULATORS, KERNELS, Point, pairwise, product};
 pub use tensors::*;
 

@@ -87,6 +87,9 @@ fn configs() -> Result<List> {
         let config = load_embedded(name)?;
         let kind = match &config.design {
             DesignConfig::Engine(engine) => engine.kernel.name().to_string(),
+            DesignConfig::Accelerator(accelerator) => {
+                format!("{} accelerator", accelerator.engine.kernel.name())
+            }
             DesignConfig::Unit(unit) => unit.op.clone(),
         };
         Ok(vec![name.to_string(), kind, config.description])

@@ -4,6 +4,7 @@ use super::check::summary;
 use super::generate::package;
 use super::simulate::{WorkloadArgs, engine_report, unit_report};
 use super::verify::Verification;
+use crate::accelerate;
 use crate::engines::EngineName;
 use crate::facts::Facts;
 use crate::show;
@@ -63,6 +64,9 @@ fn simulated(args: &Args, target: &Target) -> Result<String> {
             let report = engine_report(target, spec, &args.workload, EngineName::Program, stalls, None)?;
             Ok(report.text())
         }
+        (Kind::Accelerator(spec), DesignConfig::Accelerator(config)) => {
+            Ok(accelerate::report(target, spec, config, &args.workload)?.text())
+        }
         (Kind::Unit(unit), DesignConfig::Unit(config)) => {
             Ok(unit_report(target, unit, config, EngineName::Program)?.text())
         }
@@ -73,6 +77,7 @@ fn simulated(args: &Args, target: &Target) -> Result<String> {
 fn verify(args: &Args, target: &Target) -> Result<()> {
     let is_small = match &target.kind {
         Kind::Engine(spec) => spec.lanes * spec.head_dim <= SMALL_DESIGN,
+        Kind::Accelerator(spec) => spec.engine.lanes * spec.engine.head_dim <= SMALL_DESIGN,
         Kind::Unit(_) => true,
     };
     if !is_small && !args.verify {

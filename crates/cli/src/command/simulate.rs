@@ -1,5 +1,6 @@
 //! `flashrtl simulate`: a workload through a design, with its accuracy; operands through a unit.
 
+use crate::accelerate;
 use crate::engines::EngineName;
 use crate::show::{self, counted, grouped, percent};
 use crate::simulation::{Figures, Request, Simulation};
@@ -8,7 +9,7 @@ use crate::stimuli::record_unit;
 use crate::target::{Kind, Target};
 use crate::unit::Unit;
 use crate::waves;
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use attention::accuracy::{self, AccuracyReport, Comparison};
 use attention::config::{DesignConfig, UnitConfig};
 use attention::simulate::Stalls;
@@ -97,6 +98,12 @@ pub fn run(args: &Args) -> Result<()> {
                 waves::unit(&target, unit, config, path)?;
             }
             let report = unit_report(&target, unit, config, args.engine)?;
+            if args.json { show::json(&report) } else { show::text(report.text()) }
+        }
+        (Kind::Accelerator(spec), DesignConfig::Accelerator(config)) => {
+            ensure!(args.vcd.is_none(), "--vcd is for engines and units");
+            ensure!(args.engine == EngineName::Program, "accelerators are simulated in engine program");
+            let report = accelerate::report(&target, spec, config, &args.workload)?;
             if args.json { show::json(&report) } else { show::text(report.text()) }
         }
         (Kind::Engine(spec), _) => {

@@ -28,11 +28,28 @@ const ENGINE: &[(&str, &str)] = &[
     ("scale", "factor on the scores; constant while the engine works"),
 ];
 
+/// Beginnings of an accelerator's ports.
+const ACCELERATOR: &[(&str, &str)] = &[
+    ("s_axil_", "AXI4-Lite slave: the registers, see registers.md"),
+    ("m_axi_", "AXI4 master: rows of q, k and v are read, results written"),
+    ("s_axis_q_", "AXI4-Stream: a packet is the query rows of a block"),
+    (
+        "s_axis_kv_",
+        "AXI4-Stream: a packet is the key and value rows that a block meets, each key before its value",
+    ),
+    ("m_axis_o_", "AXI4-Stream: a packet is the results of a block"),
+    ("irq", "STATUS.DONE or STATUS.ERROR is on, and CTRL.IRQ_ENABLE"),
+];
+
 /// What a port means, in a sentence.
 pub fn meaning(kind: &Kind, port: &str) -> String {
     match kind {
         Kind::Engine(_) => {
             let entry = ENGINE.iter().find(|(name, _)| *name == port);
+            entry.map_or_else(String::new, |(_, meaning)| meaning.to_string())
+        }
+        Kind::Accelerator(_) => {
+            let entry = ACCELERATOR.iter().find(|(prefix, _)| port.starts_with(prefix));
             entry.map_or_else(String::new, |(_, meaning)| meaning.to_string())
         }
         Kind::Unit(unit) => match unit.operator.inputs(&unit.params).iter().any(|(name, _)| *name == port) {

@@ -84,6 +84,25 @@ impl Simulator {
         self.set(port, stimulus, &[value]);
     }
 
+    /// An input port as it was set last, appended to `words`.
+    #[track_caller]
+    pub fn input_into(&self, port: InPort, stimulus: usize, words: &mut Vec<u64>) {
+        let stimuli = self.stimuli();
+        assert!(stimulus < stimuli, "stimulus {stimulus} of {stimuli}");
+        let port = &self.program.inner.inputs[port.0];
+        let (each, first) = (port.ty.width.div_ceil(64) as usize, words.len());
+        words.resize(first + port.ty.count as usize * each, 0);
+        for (part, &net) in port.nets.iter().enumerate() {
+            let width = (port.ty.width - 64 * part as u32).min(64);
+            let form = part_form(port.ty, width);
+            let at = self.code.places[net as usize].expect("inputs are placed").at(&self.bases);
+            for (elem, word) in words[first..].iter_mut().skip(part).step_by(each).enumerate() {
+                let lane = self.arena.lane(at, form.is_long(), elem * stimuli + stimulus);
+                *word = pattern(lane_value(lane, form), width);
+            }
+        }
+    }
+
     /// An output port as it was at the last [`Simulator::eval`] or [`Simulator::step`].
     #[track_caller]
     pub fn get(&self, port: OutPort, stimulus: usize) -> Vec<u64> {

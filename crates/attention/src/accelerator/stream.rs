@@ -1,0 +1,189 @@
+//! AXI4-Stream: packets in and out.
+//!
+//! A packet holds the queries of a block, the key and value rows of a block, or its results; `tlast` is on its last
+//! beat. In a drain, what still comes in is swallowed to the end of its packet, and a packet that is under way out is
+//! ended after its row. Should either last longer than the drain, it goes on beside the next job's start.
+
+use super::core::{Forward, Sink, Source};
+use super::job::Job;
+use super::parts::{BIT, Named, flag, place};
+use super::rows::{Send, beat_type, gather};
+use super::skid;
+use super::spec::{AcceleratorSpec, Cause};
+use super::walk;
+use hdl::{Kind, ModuleBuilder, Outputs, Signal, Type};
+
+/// Errors and their causes.
+pub(super) type Errors<'b> = Vec<(Cause, Signal<'b>)>;
+
+/// The incoming streams as a source of rows.
+pub(super) fn source<'b>(
+    b: &'b ModuleBuilder,
+    spec: &AcceleratorSpec,
+    job: &Job<'b>,
+    forward: &Forward<'b>,
+) -> (Source<'b>, Errors<'b>) {
+    let ty = beat_type(spec);
+    let (run, drain) = (job.run, job.drain);
+    // The gatherers come before the intakes, which need to know where in a row they are.
+    let beats = ["q", "kv"].map(|s| [b.wire(&format!("{s}_beat"), BIT), b.wire(&format!("{s}_data"), ty)]);
+    let tag = b.wire("q_block_last", BIT);
+    let [[q_beat, q_data], [kv_beat, kv_data]] = beats;
+    let q = gather(b, "q_gather", spec.row_beats(), [q_beat, q_data, tag], forward.q_take, drain);
+    let none = b.lit(0, 1);
+    let kv = gather(b, "kv_gather", 2 * spec.row_beats(), [kv_beat, kv_data, none], forward.kv_take, drain);
+    let rows = walk::rows(b, "q_rows", spec, &job.plan, q.done, drain);
+    b.drive(tag, rows.block_last);
+    let keys = walk::keys(b, "kv_keys", spec, &job.plan, kv.done, drain);
+    let wanted = [
+        Wanted { ready: run & rows.active & q.ready, last: q.at_last & rows.block_last, drain },
+        Wanted { ready: run & keys.active & kv.ready, last: kv.at_last & keys.last, drain },
+    ];
+    let [q_in, kv_in] = ["q", "kv"].map(|stream| {
+        let wanted = &wanted[usize::from(stream == "kv")];
+        intake(b, spec, stream, wanted)
+    });
+    for ([valid, data], from) in beats.into_iter().zip([&q_in, &kv_in]) {
+        b.drive(valid, from.valid);
+        b.drive(data, from.data);
+    }
+    let errors =
+        vec![(Cause::EarlyLast, q_in.early | kv_in.early), (Cause::LateLast, q_in.late | kv_in.late)];
+    let source = Source {
+        q,
+        kv,
+        range: [keys.lo, keys.hi],
+        moved: [q_in.moved, kv_in.moved],
+        quiet: q_in.quiet & kv_in.quiet,
+    };
+    (source, errors)
+}
+
+/// A stream that comes in, behind its skid buffer.
+struct Intake<'b> {
+    /// A beat of a wanted packet is taken.
+    pub valid: Signal<'b>,
+    /// The beat.
+    pub data: Signal<'b>,
+    /// A packet ends too early.
+    pub early: Signal<'b>,
+    /// A packet does not end where it should.
+    pub late: Signal<'b>,
+    /// No packet is half in.
+    pub quiet: Signal<'b>,
+    /// A beat is taken, wanted or not.
+    pub moved: Signal<'b>,
+}
+
+/// Which beats are taken.
+struct Wanted<'b> {
+    /// There is room for a beat that is wanted.
+    pub ready: Signal<'b>,
+    /// It is the last of its packet.
+    pub last: Signal<'b>,
+    /// What comes is swallowed.
+    pub drain: Signal<'b>,
+}
+
+/// The ports of an incoming stream and its checks.
+fn intake<'b>(b: &'b ModuleBuilder, spec: &AcceleratorSpec, stream: &str, wanted: &Wanted<'b>) -> Intake<'b> {
+    let port = |name: &str, ty: Type| b.input(&format!("s_axis_{stream}_{name}"), ty);
+    let data = port("tdata", beat_type(spec));
+    port("tkeep", BIT.times(spec.bus_bytes()));
+    let (valid, last) = (port("tvalid", BIT), port("tlast", BIT));
+    let ready = b.wire(&format!("{stream}_ready"), BIT);
+    let skid = skid::call(b, &format!("{stream}_skid"), valid, &[data, last], ready);
+    b.output(&format!("s_axis_{stream}_tready"), skid.ready);
+
+    let kind = Kind {
+        name: "intake",
+        doc: "takes wanted beats, checks where packets end, swallows the rest in a drain",
+    };
+    let inputs = [
+        ("in_valid", skid.valid),
+        ("in_last", skid.data[1]),
+        ("wanted", wanted.ready),
+        ("wanted_last", wanted.last),
+        ("drain", wanted.drain),
+    ];
+    let out = place(b, &format!("{stream}_intake"), kind, &inputs, intake_body);
+    b.drive(ready, out.get("ready"));
+    let [valid, early, late] = out.all(["valid", "early", "late"]);
+    let [quiet, moved] = out.all(["quiet", "moved"]);
+    Intake { valid, data: skid.data[0], early, late, quiet, moved }
+}
+
+fn intake_body<'m>(m: &'m ModuleBuilder, x: &Named<'m>) -> Outputs<'m> {
+    let [valid, last, wanted, wanted_last, drain] =
+        x.all(["in_valid", "in_last", "wanted", "wanted_last", "drain"]);
+    let open = flag(m, "open");
+    let stale = flag(m, "stale");
+    let swallow = (drain | stale.q).named("swallow");
+    let ready = swallow | wanted;
+    let moved = (valid & ready).named("moved");
+    let taken = (moved & !swallow).named("taken");
+    let still_open = moved.mux(!last, open.q).named("still_open");
+    open.set(still_open);
+    stale.set(swallow & still_open);
+    vec![
+        ("ready", ready),
+        ("valid", taken),
+        ("early", taken & last & !wanted_last),
+        ("late", taken & !last & wanted_last),
+        ("quiet", !(open.q | valid)),
+        ("moved", moved),
+    ]
+}
+
+/// The stream of results as a sink of beats.
+pub(super) fn sink<'b>(
+    b: &'b ModuleBuilder,
+    spec: &AcceleratorSpec,
+    rows: &Send<'b>,
+    drain: Signal<'b>,
+) -> Sink<'b> {
+    let tready = b.input("m_axis_o_tready", BIT);
+    let ready = b.wire("o_skid_ready", BIT);
+    let kind = Kind { name: "outlet", doc: "ends packets at blocks, in a drain after the row at hand" };
+    let tvalid = b.wire("o_skid_valid", BIT);
+    let inputs = [
+        ("beat_valid", rows.valid),
+        ("row_last", rows.last),
+        ("block_last", rows.tag),
+        ("ready", ready),
+        ("drain", drain),
+        ("tready", tready),
+        ("tvalid", tvalid),
+    ];
+    let out = place(b, "outlet", kind, &inputs, outlet_body);
+    let skid = skid::call(b, "o_skid", out.get("valid"), &[rows.data, out.get("last")], tready);
+    b.drive(ready, skid.ready);
+    b.drive(tvalid, skid.valid);
+    b.output("m_axis_o_tvalid", skid.valid);
+    b.output_when("m_axis_o_tdata", skid.data[0], "m_axis_o_tvalid");
+    b.output_when("m_axis_o_tlast", skid.data[1], "m_axis_o_tvalid");
+    b.output("m_axis_o_tkeep", b.lit(1, 1).broadcast(spec.bus_bytes()));
+    let [take, quiet, finished, moved] = out.all(["take", "quiet", "finished", "moved"]);
+    Sink { take, finished, quiet, moved }
+}
+
+fn outlet_body<'m>(m: &'m ModuleBuilder, x: &Named<'m>) -> Outputs<'m> {
+    let [beat, row_last, block_last, ready] = x.all(["beat_valid", "row_last", "block_last", "ready"]);
+    let [drain, tready, tvalid] = x.all(["drain", "tready", "tvalid"]);
+    let open = flag(m, "open");
+    let closing = flag(m, "closing");
+    let cut = (drain | closing.q).named("cut");
+    let valid = (beat | (cut & open.q)).named("offered");
+    let last = cut.mux(row_last | !beat, row_last & block_last).named("packet_last");
+    let moves = (valid & ready).named("moves");
+    open.enable(moves).set(!last);
+    closing.set(cut & (open.q | beat) & !(moves & last));
+    vec![
+        ("valid", valid),
+        ("last", last),
+        ("take", ready),
+        ("quiet", !(open.q | beat)),
+        ("finished", !(tvalid | beat)),
+        ("moved", tvalid & tready),
+    ]
+}

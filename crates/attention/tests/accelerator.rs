@@ -1,0 +1,254 @@
+//! The accelerator behind its buses against its functional model: memory and counters after every job.
+
+mod support;
+
+use attention::EngineSpec;
+use attention::accelerator::bus::{Fault, Response, Timing};
+use attention::accelerator::memory::{image, traffic};
+use attention::accelerator::system::{Job, System};
+use attention::accelerator::{
+    AcceleratorSpec, Buffer, Buffers, Cause, Interface, MaskMode, MaskSupport, Settings,
+};
+use attention::config::ResultForm;
+use attention::workload::QuantizedHead;
+use hdl::Reset;
+use numerics::catalog::{BF16, E4M3};
+use numerics::lse::Accumulator;
+use numerics::stratified::Rng;
+use sim::Program;
+use support::lint::lint;
+use support::{FA2, KERNELS, accelerator, settings, timing};
+
+/// Random tensors with zeros of both signs.
+fn heads(spec: &AcceleratorSpec, job: &Settings, rng: &mut Rng) -> Vec<QuantizedHead> {
+    let format = spec.engine.dot.operand;
+    let mut rows = |rows: u32| -> Vec<u64> {
+        let mut element = || match rng.below(16) {
+            0 => rng.below(2) << (format.width() - 1),
+            _ => {
+                let normal = (0..6).map(|_| rng.unit()).sum::<f64>() - 3.0;
+                format.encode(normal, &spec.engine.policy)
+            }
+        };
+        (0..rows * spec.engine.head_dim).map(|_| element()).collect()
+    };
+    let mut head = |_| QuantizedHead { q: rows(job.queries), k: rows(job.keys), v: rows(job.keys) };
+    (0..job.heads).map(&mut head).collect()
+}
+
+/// Random settings within the maxima.
+fn random(spec: &AcceleratorSpec, rng: &mut Rng) -> Settings {
+    let up_to = |rng: &mut Rng, most: u32| 1 + rng.below(u64::from(most)) as u32;
+    let kv_heads = up_to(rng, 2);
+    let queries = up_to(rng, spec.max_queries.min(40));
+    let keys = up_to(rng, spec.max_keys.min(40));
+    let scale = spec
+        .engine
+        .dot
+        .scale
+        .map(|f| f.encode([0.5, 1.0, -0.7, 0.0][rng.below(4) as usize], &spec.engine.policy));
+    Settings {
+        keys: if rng.below(3) == 0 { keys.min(queries.div_ceil(2)) } else { keys },
+        heads: kv_heads * up_to(rng, 3),
+        kv_heads,
+        mask: [MaskMode::None, MaskMode::Causal, MaskMode::Window][rng.below(3) as usize],
+        window: up_to(rng, 20),
+        scale: scale.unwrap_or(0),
+        ..settings(spec, queries, keys)
+    }
+}
+
+/// A system beside an empty memory.
+fn system(spec: &AcceleratorSpec, clock: Option<hdl::Timing>, timing: Timing) -> System {
+    let design = spec.elaborate(clock).unwrap_or_else(|e| panic!("{e}"));
+    let program = Program::compile(&design).unwrap();
+    System::new(spec, &program, Default::default(), timing).unwrap()
+}
+
+/// Runs a job on random tensors and compares with the model.
+fn check(spec: &AcceleratorSpec, system: &mut System, job: Settings, rng: &mut Rng) -> Job {
+    let base = 4096 + rng.below(64) * u64::from(spec.bus_bytes());
+    let (job, end) = job.placed(spec, base);
+    *system.memory() = image(spec, &job, &heads(spec, &job, rng), end);
+    let done = system.check(&job).unwrap_or_else(|e| panic!("{e}: {job:?}"));
+    assert_eq!(done.error, None, "{job:?}");
+    done
+}
+
+fn jobs(spec: &AcceleratorSpec, clock: Option<hdl::Timing>, seed: u64, count: usize) {
+    let mut rng = Rng::new(seed);
+    let stalls = if seed.is_multiple_of(2) { 0.3 } else { 0.0 };
+    let latency = [1, 12, 40][rng.below(3) as usize];
+    let mut system = system(spec, clock, Timing { latency, stalls, seed, ..Timing::default() });
+    for _ in 0..count {
+        let job = random(spec, &mut rng);
+        check(spec, &mut system, job, &mut rng);
+    }
+}
+
+fn both(spec: AcceleratorSpec, clock: Option<hdl::Timing>, seed: u64, count: usize) {
+    for interface in [Interface::Stream, Interface::Dma] {
+        jobs(&AcceleratorSpec { interface, ..spec.clone() }, clock.clone(), seed, count);
+    }
+}
+
+#[test]
+fn jobs_back_to_back() {
+    both(AcceleratorSpec { bus_bits: 32, ..accelerator(&FA2, BF16, [5, 2, 2]) }, None, 1, 4);
+    both(AcceleratorSpec { key_tile: 3, ..accelerator(&FA2, E4M3, [7, 3, 1]) }, None, 2, 4);
+    both(AcceleratorSpec { key_tile: 1, bus_bits: 32, ..accelerator(&FA2, BF16, [1, 1, 1]) }, None, 4, 3);
+    both(AcceleratorSpec { bus_bits: 256, ..accelerator(&FA2, BF16, [33, 2, 4]) }, None, 5, 3);
+}
+
+#[test]
+fn every_kernel_under_a_clock() {
+    for (i, (_, kernel)) in KERNELS.iter().enumerate() {
+        let clock = Some(timing(400.0));
+        let spec = accelerator(kernel, BF16, [6, 2, 1]);
+        let (engine, _) = spec.engine.elaborate_auto(clock.clone(), Reset::default()).unwrap();
+        let interface = [Interface::Stream, Interface::Dma][i % 2];
+        jobs(&AcceleratorSpec { engine, interface, ..spec }, clock, 10 + i as u64, 2);
+    }
+}
+
+/// A fixed-point accumulator, whose rows bring their largest exponent along, in blocks of keys; and partial states.
+#[test]
+fn fixed_point_and_partial_states() {
+    let spec = accelerator(&KERNELS[4].1, BF16, [6, 2, 3]);
+    let accumulator = Accumulator::parse("fixed18").unwrap();
+    for (i, result) in [ResultForm::Row, ResultForm::State].into_iter().enumerate() {
+        let engine = EngineSpec { accumulator, key_block: Some(5), result, ..spec.engine.clone() };
+        both(AcceleratorSpec { engine, ..spec.clone() }, None, 50 + i as u64, 3);
+    }
+}
+
+/// A tile buffer of macros gives the same as one of flops.
+#[test]
+fn tiles_in_macros() {
+    let buffers = Buffers { tile: Buffer::Sram };
+    both(AcceleratorSpec { buffers, ..accelerator(&FA2, BF16, [5, 2, 2]) }, None, 6, 3);
+}
+
+/// Useful steps ÷ (lanes × cycles) of a job of one head.
+fn utilisation(spec: &AcceleratorSpec, length: u32, latency: u32) -> f64 {
+    let mut rng = Rng::new(1);
+    let mut system = system(spec, None, Timing { latency, outstanding: 64, ..Timing::default() });
+    let job = settings(spec, length, length);
+    let done = check(spec, &mut system, job, &mut rng);
+    done.counter("USEFUL_STEPS") as f64 / (f64::from(spec.engine.lanes) * done.counter("CYCLES") as f64)
+}
+
+/// Lanes stay busy while rows come at the rate at which they are used, whatever the latency of the memory.
+#[test]
+fn utilisation_of_the_lanes() {
+    let spec = AcceleratorSpec {
+        key_tile: 8,
+        max_queries: 256,
+        max_keys: 256,
+        ..accelerator(&FA2, BF16, [16, 4, 8])
+    };
+    for interface in [Interface::Stream, Interface::Dma] {
+        let spec = AcceleratorSpec { interface, ..spec.clone() };
+        assert!(spec.row_bytes() / spec.bus_bytes() <= spec.engine.interleave);
+        let found = utilisation(&spec, 256, 40);
+        eprintln!("{interface:?}: {:.1} %", 100.0 * found);
+        assert!(found >= 0.9, "{interface:?}: {found}");
+    }
+}
+
+/// A job, and one that runs after whatever became of it.
+fn recovers(spec: &AcceleratorSpec, seed: u64, disturb: impl Fn(&mut System, Settings, &mut Rng)) {
+    let mut rng = Rng::new(seed);
+    let stalls = if seed.is_multiple_of(2) { 0.2 } else { 0.0 };
+    let mut system = system(spec, None, Timing { latency: 9, stalls, seed, ..Timing::default() });
+    for _ in 0..6 {
+        let (job, end) = random(spec, &mut rng).placed(spec, 4096);
+        *system.memory() = image(spec, &job, &heads(spec, &job, &mut rng), end);
+        disturb(&mut system, job, &mut rng);
+        let job = random(spec, &mut rng);
+        check(spec, &mut system, job, &mut rng);
+    }
+}
+
+/// An answer in error ends the job with its cause.
+#[test]
+fn errors_of_the_memory() {
+    let spec = accelerator(&FA2, BF16, [5, 2, 2]);
+    recovers(&spec, 20, |system, job, rng| {
+        let beats = traffic(&spec, &job)[0] / u64::from(spec.bus_bytes());
+        let rows = u64::from(job.heads * job.queries);
+        let (fault, cause) = match rng.below(4) {
+            0 => (Fault::Read(rng.below(beats.max(1)), Response::SlaveError), Cause::ReadSlaveError),
+            1 => (Fault::Read(rng.below(beats.max(1)), Response::DecodeError), Cause::ReadDecodeError),
+            2 => (Fault::Write(rng.below(rows), Response::SlaveError), Cause::WriteSlaveError),
+            _ => (Fault::Write(rng.below(rows), Response::DecodeError), Cause::WriteDecodeError),
+        };
+        system.inject(vec![fault]);
+        let done = system.run(&job).unwrap_or_else(|e| panic!("{e}: {job:?}"));
+        assert_eq!(done.error, Some(cause), "{fault:?} {job:?}");
+        system.inject(vec![]);
+    });
+}
+
+/// A soft reset in any cycle leaves nothing behind.
+#[test]
+fn soft_resets() {
+    for (interface, seed) in [(Interface::Dma, 30), (Interface::Stream, 31), (Interface::Stream, 32)] {
+        let spec = AcceleratorSpec { interface, ..accelerator(&FA2, BF16, [5, 2, 2]) };
+        recovers(&spec, seed, |system, job, rng| {
+            system.start(&job).unwrap();
+            for _ in 0..rng.below(400) {
+                system.step().unwrap();
+            }
+            system.soft_reset().unwrap_or_else(|e| panic!("{e}: {job:?}"));
+        });
+    }
+}
+
+/// Settings that are refused, with the cause the model gives.
+#[test]
+fn settings_refused() {
+    let spec = AcceleratorSpec { mask: MaskSupport::Causal, ..accelerator(&FA2, BF16, [5, 2, 2]) };
+    let edits: [(fn(&mut Settings), Cause); 10] = [
+        (|s| s.queries = 0, Cause::ZeroLength),
+        (|s| s.keys = 0, Cause::ZeroLength),
+        (|s| s.kv_heads = 0, Cause::ZeroLength),
+        (|s| s.keys = 65, Cause::TooLong),
+        (|s| s.queries = 1 << 31, Cause::TooLong),
+        (|s| s.heads = 9, Cause::BadHeads),
+        (|s| (s.heads, s.kv_heads) = (6, 4), Cause::BadHeads),
+        (|s| (s.heads, s.kv_heads) = (2, 4), Cause::BadHeads),
+        (|s| s.mask = MaskMode::Window, Cause::BadMask),
+        (|s| s.k.row_stride += 4, Cause::Unaligned),
+    ];
+    let mut rng = Rng::new(40);
+    let mut system = system(&spec, None, Timing::default());
+    for (edit, cause) in edits {
+        let (mut job, _) = settings(&spec, 5, 6).placed(&spec, 4096);
+        edit(&mut job);
+        assert_eq!(job.check(&spec), Err(cause), "{job:?}");
+        assert_eq!(system.run(&job).unwrap().error, Some(cause), "{job:?}");
+    }
+    let job = settings(&spec, 5, 6);
+    check(&spec, &mut system, job, &mut rng);
+}
+
+/// Linters and rust-hdl's checks are silent, whatever is built in.
+#[test]
+fn verilog_is_clean() {
+    let buffers = Buffers { tile: Buffer::Sram };
+    let tiny = accelerator(&FA2, BF16, [5, 2, 2]);
+    let fixed = accelerator(&KERNELS[4].1, E4M3, [3, 1, 1]);
+    let (engine, _) = fixed.engine.elaborate_auto(Some(timing(400.0)), Reset::default()).unwrap();
+    let stream = Interface::Stream;
+    let specs = [
+        (tiny.clone(), None),
+        (AcceleratorSpec { interface: stream, mask: MaskSupport::None, key_tile: 1, ..tiny.clone() }, None),
+        (AcceleratorSpec { engine, interface: stream, buffers, bus_bits: 32, ..fixed }, Some(timing(400.0))),
+    ];
+    for (spec, clock) in specs {
+        let design = spec.elaborate(clock).unwrap();
+        hdl::rust_hdl::check(&design).unwrap();
+        lint(&design);
+    }
+}

@@ -1,0 +1,93 @@
+//! The accelerator's Verilog driven by cocotb and cocotbext-axi, as an integrator would.
+
+mod support;
+
+use attention::accelerator::memory::image;
+use attention::accelerator::registers;
+use attention::accelerator::vectors::Bench;
+use attention::accelerator::{AcceleratorSpec, Interface, MaskMode, Settings};
+use attention::workload::QuantizedHead;
+use hdl::{Reset, ResetKind};
+use numerics::catalog::BF16;
+use numerics::stratified::Rng;
+use support::{Choice, FA2, accelerator, cocotb, settings, timing};
+
+#[test]
+fn registers_by_themselves() {
+    let low = Reset { kind: ResetKind::Async, active_low: true };
+    for (interface, reset) in [(Interface::Dma, Reset::default()), (Interface::Stream, low)] {
+        let spec = AcceleratorSpec { interface, reset, ..accelerator(&FA2, BF16, [4, 2, 3]) };
+        let design = registers::elaborate(&spec, Some(timing(500.0)), reset).unwrap();
+        let folder = cocotb::folder(&format!("registers_{interface:?}"));
+        cocotb::run(&folder, &design, &Bench::new(&spec, &design.top().name), "test_registers");
+    }
+}
+
+fn heads(spec: &AcceleratorSpec, job: &Settings, rng: &mut Rng) -> Vec<QuantizedHead> {
+    let format = spec.engine.dot.operand;
+    let mut rows = |count: u32| -> Vec<u64> {
+        let normal = |rng: &mut Rng| (0..6).map(|_| rng.unit()).sum::<f64>() - 3.0;
+        let elements = count * spec.engine.head_dim;
+        (0..elements).map(|_| format.encode(normal(rng), &spec.engine.policy)).collect()
+    };
+    let mut head = |_| QuantizedHead { q: rows(job.queries), k: rows(job.keys), v: rows(job.keys) };
+    (0..job.heads).map(&mut head).collect()
+}
+
+/// Legal jobs of every mask and grouping, among them illegal ones.
+fn jobs(spec: &AcceleratorSpec) -> Vec<(&'static str, Settings)> {
+    let job = |queries, keys| settings(spec, queries, keys);
+    vec![
+        ("plain", job(7, 9)),
+        ("no_keys_allowed", Settings { keys: 0, ..job(7, 9) }),
+        ("causal", Settings { mask: MaskMode::Causal, ..job(17, 17) }),
+        ("too_long", Settings { queries: spec.max_queries + 1, ..job(7, 9) }),
+        ("grouped", Settings { heads: 4, kv_heads: 2, mask: MaskMode::Causal, ..job(9, 13) }),
+        ("odd_heads", Settings { heads: 3, kv_heads: 2, ..job(7, 9) }),
+        ("window", Settings { mask: MaskMode::Window, window: 5, ..job(20, 23) }),
+        ("early_queries", Settings { mask: MaskMode::Causal, ..job(20, 6) }),
+    ]
+}
+
+/// The whole accelerator: the bench's jobs, with what the functional model leaves of them.
+fn whole(name: &str, spec: &AcceleratorSpec, jobs: &[(&str, Settings)]) {
+    let design = spec.elaborate(None).unwrap();
+    let folder = cocotb::folder(name);
+    let mut bench = Bench::new(spec, &design.top().name);
+    let mut rng = Rng::new(1);
+    for (i, (job, settings)) in jobs.iter().enumerate() {
+        // A refused job has a place all the same, that of its legal part.
+        let kept = Settings { queries: settings.queries.min(spec.max_queries), ..*settings };
+        let (placed, end) = kept.placed(spec, 0x10000 * (i as u64 + 1));
+        let memory = image(spec, &placed, &heads(spec, &placed, &mut rng), end);
+        let settings = Settings { queries: settings.queries, ..placed };
+        bench.add(spec, &folder, job, &settings, &memory).unwrap();
+    }
+    cocotb::run(&folder, &design, &bench, "test_accelerator");
+}
+
+#[test]
+fn whole_accelerator() {
+    let spec = accelerator(&Choice::Lse(1, 0), BF16, [4, 2, 3]);
+    whole("accelerator", &spec, &jobs(&spec));
+}
+
+/// Jobs of 256 keys of 64 elements, at night.
+#[test]
+fn whole_accelerator_at_full_size() {
+    if std::env::var_os("FLASHRTL_NIGHTLY").is_none() {
+        return;
+    }
+    let spec = AcceleratorSpec {
+        key_tile: 16,
+        max_queries: 256,
+        max_keys: 256,
+        bus_bits: 256,
+        ..accelerator(&Choice::Lse(1, 0), BF16, [64, 4, 8])
+    };
+    let jobs = [
+        ("plain", settings(&spec, 256, 256)),
+        ("causal", Settings { mask: MaskMode::Causal, ..settings(&spec, 256, 256) }),
+    ];
+    whole("accelerator_full_size", &spec, &jobs);
+}

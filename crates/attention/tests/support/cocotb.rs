@@ -1,0 +1,54 @@
+//! The benches in `testbench/cocotb` on emitted Verilog, under Icarus and Verilator.
+
+use super::lint::can_run;
+use attention::accelerator::vectors::Bench;
+use hdl::Design;
+use hdl::verilog::{Header, write};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The interpreter that has cocotb and cocotbext-axi: the one that `FLASHRTL_PYTHON` names, `python3`, or that of the
+/// environment which `scripts/install.sh` makes.
+fn python() -> Option<PathBuf> {
+    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let home = variable("XDG_DATA_HOME").or_else(|| Some(variable("HOME")?.join(".local/share")));
+    let installed = home.map(|home| home.join("flashrtl/venv/bin/python3"));
+    let has = |python: &PathBuf| {
+        let script = "import cocotb, cocotbext.axi; assert cocotb.__version__.startswith('1.')";
+        Command::new(python).args(["-c", script]).output().is_ok_and(|output| output.status.success())
+    };
+    [variable("FLASHRTL_PYTHON"), Some("python3".into()), installed].into_iter().flatten().find(has)
+}
+
+/// A folder for a design's bench.
+pub fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("cocotb_{name}"));
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(folder.join("rtl")).unwrap();
+    folder
+}
+
+/// Runs a bench on a design in both simulators, as far as they are there; a tool that is missing is skipped aloud, or
+/// fails with `FLASHRTL_STRICT=1`.
+pub fn run(folder: &Path, design: &Design, bench: &Bench, module: &str) {
+    let Some(python) = python() else {
+        let why = "cocotb 1.9 and cocotbext-axi are missing; scripts/install.sh installs them";
+        assert!(std::env::var("FLASHRTL_STRICT").as_deref() != Ok("1"), "{why}");
+        eprintln!("SKIPPED: {why}");
+        return;
+    };
+    for file in write(design, &Header::default()).into_iter().filter(|file| file.name.ends_with(".v")) {
+        std::fs::write(folder.join("rtl").join(file.name), file.text).unwrap();
+    }
+    std::fs::write(folder.join("design.json"), serde_json::to_string_pretty(bench).unwrap()).unwrap();
+    let engines: [(&str, &dyn sim::Engine); 2] =
+        [("icarus", &sim::Icarus), ("verilator", &sim::Verilator::default())];
+    for (simulator, _) in engines.into_iter().filter(|(_, engine)| can_run(*engine)) {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testbench/cocotb/run.py");
+        let output =
+            Command::new(&python).arg(script).arg(folder).args([simulator, module]).output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
+        assert!(output.status.success() && said.contains("PASS: "), "{module} in {simulator}:\n{said}");
+    }
+}

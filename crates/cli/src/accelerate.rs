@@ -1,0 +1,327 @@
+//! An accelerator with its memory, on tensors: cycle by cycle, held against the functional model.
+
+use crate::command::simulate::WorkloadArgs;
+use crate::show::{self, counted, grouped, percent};
+use crate::stimuli::Recorded;
+use crate::target::Target;
+use anyhow::{Context, Result, ensure};
+use attention::Workload;
+use attention::accelerator::bus::Timing;
+use attention::accelerator::memory::{Memory, image, traffic, unpack};
+use attention::accelerator::system::{Job, System};
+use attention::accelerator::{AcceleratorSpec, Interface, MaskMode, Settings, Tensor};
+use attention::accuracy::reference;
+use attention::config::{AcceleratorConfig, JobConfig};
+use attention::workload::{Quantized, QuantizedHead};
+use numerics::stratified::Rng;
+use rayon::prelude::*;
+use serde::Serialize;
+use sim::Program;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::time::Instant;
+
+/// Address of the first tensor.
+const BASE: u64 = 0x1000_0000;
+
+/// What running a workload gave.
+#[derive(Serialize)]
+pub struct Report {
+    workload: String,
+    jobs: usize,
+    heads: usize,
+    queries: usize,
+    mask: &'static str,
+    /// From the start of each job to its interrupt.
+    cycles: u64,
+    /// Useful steps ÷ (lanes × cycles).
+    utilisation: f64,
+    counters: BTreeMap<&'static str, u64>,
+    /// Cycles that the engine needs for its keys when nothing holds it up.
+    compute_cycles: u64,
+    /// Cycles that the bus needs for what is read, and for what is written.
+    bus_cycles: [u64; 2],
+    memory: String,
+    /// Against attention in float64 on the tensors before rounding: mean and largest absolute error.
+    error: [f64; 2],
+    seconds: f64,
+}
+
+/// The jobs of a workload: heads that lie together and have equal lengths.
+struct Batch<'w> {
+    settings: Settings,
+    end: u64,
+    heads: Range<usize>,
+    tensors: &'w [QuantizedHead],
+}
+
+/// Runs a workload, job by job; each must leave what the functional model leaves.
+pub fn report(
+    target: &Target,
+    spec: &AcceleratorSpec,
+    config: &AcceleratorConfig,
+    args: &WorkloadArgs,
+) -> Result<Report> {
+    let (workload, quantized) = args.load(target)?;
+    let batches = batches(spec, &config.job, &quantized)?;
+    let program = Program::compile(&target.design)?;
+    let start = Instant::now();
+    let run = |batch: &Batch<'_>| -> Result<(Job, Memory)> {
+        let memory = image(spec, &batch.settings, batch.tensors, batch.end);
+        let mut system = System::new(spec, &program, memory, config.memory)?;
+        let job = system.check(&batch.settings).with_context(|| format!("heads {:?}", batch.heads))?;
+        Ok((job, system.memory().clone()))
+    };
+    let results: Vec<(Job, Memory)> = batches.par_iter().map(run).collect::<Result<_>>()?;
+    let seconds = start.elapsed().as_secs_f64();
+    let cycles = results.iter().map(|(job, _)| job.cycles).sum();
+    let mut counters = BTreeMap::new();
+    for (name, count) in results.iter().flat_map(|(job, _)| &job.counters) {
+        *counters.entry(*name).or_insert(0) += count;
+    }
+    let memories: Vec<&Memory> = results.iter().map(|(_, memory)| memory).collect();
+    let beats = |direction: usize| {
+        let bytes: u64 = batches.iter().map(|batch| traffic(spec, &batch.settings)[direction]).sum();
+        (bytes as f64 / f64::from(spec.bus_bytes()) / config.memory.bandwidth).ceil() as u64
+    };
+    Ok(Report {
+        workload: workload.source.clone(),
+        jobs: batches.len(),
+        heads: workload.heads.len(),
+        queries: workload.queries(),
+        mask: mask_name(config.job.mask),
+        cycles,
+        utilisation: counters["USEFUL_STEPS"] as f64 / (f64::from(spec.engine.lanes) * cycles as f64),
+        counters,
+        compute_cycles: batches.iter().map(|batch| compute_cycles(spec, &batch.settings)).sum(),
+        bus_cycles: [beats(0), beats(1)],
+        memory: memory_name(spec, &config.memory),
+        error: error(spec, &batches, &memories, &workload),
+        seconds,
+    })
+}
+
+fn mask_name(mask: MaskMode) -> &'static str {
+    match mask {
+        MaskMode::None => "no mask",
+        MaskMode::Causal => "causal",
+        MaskMode::Window => "causal, sliding window",
+    }
+}
+
+fn memory_name(spec: &AcceleratorSpec, timing: &Timing) -> String {
+    let Timing { latency, bandwidth, outstanding, stalls, .. } = timing;
+    match spec.interface {
+        Interface::Dma => format!(
+            "{} bits, {latency} cycles latency, {bandwidth} beats/cycle, {outstanding} bursts open, pauses {}",
+            spec.bus_bits,
+            percent(*stalls)
+        ),
+        Interface::Stream => format!("streams of {} bits, pauses {}", spec.bus_bits, percent(*stalls)),
+    }
+}
+
+/// Steps of a lane over all blocks: a key row takes as many cycles as there are slots.
+fn compute_cycles(spec: &AcceleratorSpec, settings: &Settings) -> u64 {
+    let keys = |block: u32| spec.key_range(settings, block).len() as u64;
+    let of_head: u64 = (0..spec.blocks(settings.queries)).map(keys).sum();
+    u64::from(settings.heads) * of_head * u64::from(spec.engine.interleave)
+}
+
+fn batches<'w>(spec: &AcceleratorSpec, job: &JobConfig, quantized: &'w Quantized) -> Result<Vec<Batch<'w>>> {
+    let d = quantized.head_dim;
+    let lengths = |head: &QuantizedHead| ((head.q.len() / d) as u32, (head.k.len() / d) as u32);
+    let most = (spec.heads.min(spec.kv_heads.saturating_mul(job.group)) / job.group * job.group) as usize;
+    ensure!(most > 0, "job.group = {} is more than accelerator.heads = {}", job.group, spec.heads);
+    let (mut batches, mut next) = (vec![], 0);
+    while next < quantized.heads.len() {
+        let (queries, keys) = lengths(&quantized.heads[next]);
+        let alike = quantized.heads[next..].iter().take_while(|h| lengths(h) == (queries, keys)).count();
+        let heads = next..next + alike.min(most);
+        next = heads.end;
+        let count = heads.len() as u32;
+        ensure!(
+            count.is_multiple_of(job.group),
+            "heads {heads:?} do not divide into groups of job.group = {}",
+            job.group
+        );
+        let settings = settings(spec, job, [queries, keys, count]);
+        settings.check(spec).map_err(|cause| {
+            anyhow::anyhow!(
+                "{queries} queries, {keys} keys, {count} heads: the accelerator refuses that with {cause:?}"
+            )
+        })?;
+        let (settings, end) = settings.placed(spec, BASE);
+        batches.push(Batch { settings, end, tensors: &quantized.heads[heads.clone()], heads });
+    }
+    Ok(batches)
+}
+
+fn settings(spec: &AcceleratorSpec, job: &JobConfig, [queries, keys, heads]: [u32; 3]) -> Settings {
+    let nowhere = Tensor::default();
+    Settings {
+        queries,
+        keys,
+        heads,
+        kv_heads: heads / job.group,
+        mask: job.mask,
+        window: job.window,
+        scale: spec.engine.dot.scale.map_or(0, |format| format.one()), // q is already scaled
+        q: nowhere,
+        k: nowhere,
+        v: nowhere,
+        o: nowhere,
+    }
+}
+
+/// Mean and largest absolute error against float64 attention; rows that meet no key count as exact zeros.
+fn error(spec: &AcceleratorSpec, batches: &[Batch<'_>], after: &[&Memory], workload: &Workload) -> [f64; 2] {
+    let d = workload.head_dim;
+    let wide = |x: &[f32]| x.iter().map(|&x| f64::from(x)).collect::<Vec<_>>();
+    let of_batch = |(batch, after): (&Batch<'_>, &&Memory)| {
+        let Settings { heads, kv_heads, queries, o, .. } = batch.settings;
+        let (mut sum, mut count, mut largest) = (0.0, 0.0, 0.0f64);
+        for h in 0..heads {
+            let first = |head: u32| &workload.heads[batch.heads.start + head as usize];
+            let (own, group) = (first(h), first(batch.settings.kv_head(h) * (heads / kv_heads)));
+            let (q, k, v) = (wide(&own.q), wide(&group.k), wide(&group.v));
+            let meets = |i: usize, j: usize| batch.settings.meets(i as u32, j as u32);
+            let expected = reference(d, [&q, &k, &v], meets);
+            for (i, row) in (0..queries).zip(expected.chunks_exact(d)) {
+                let bytes = (spec.result_beats() * spec.bus_bytes()) as usize;
+                let got = after.read(o.row(h, i), bytes).expect("results lie in memory");
+                let got = unpack(got, spec.engine.output.width(), d);
+                for (bits, &expected) in got.into_iter().zip(row).filter(|(_, e)| e.is_finite()) {
+                    let error = (spec.engine.output.decode(bits) - expected).abs();
+                    (sum, count, largest) = (sum + error, count + 1.0, largest.max(error));
+                }
+            }
+        }
+        [sum, count, largest]
+    };
+    let parts: Vec<[f64; 3]> = batches.par_iter().zip(after).map(of_batch).collect();
+    let total = |i: usize| parts.iter().map(|part| part[i]).sum::<f64>();
+    [total(0) / total(1).max(1.0), parts.iter().map(|part| part[2]).fold(0.0, f64::max)]
+}
+
+impl Report {
+    /// The report as text.
+    pub fn text(&self) -> String {
+        let count = |name: &str| self.counters.get(name).copied().unwrap_or(0);
+        let share = |name: &str| {
+            format!("{} ({})", grouped(count(name)), percent(count(name) as f64 / self.cycles as f64))
+        };
+        let (read, written) = (count("BYTES_READ"), count("BYTES_WRITTEN"));
+        let rows = [
+            (
+                "workload",
+                format!(
+                    "{}: {}, {}, {} in {}",
+                    self.workload,
+                    counted(self.heads, "head", "heads"),
+                    counted(self.queries, "query", "queries"),
+                    self.mask,
+                    counted(self.jobs, "job", "jobs")
+                ),
+            ),
+            ("memory", self.memory.clone()),
+            (
+                "model",
+                "memory and counters equal the functional model's, bit for bit; no bus rule was broken"
+                    .into(),
+            ),
+            ("error", format!("mean {:.5}, largest {:.5} against float64", self.error[0], self.error[1])),
+            ("cycles", format!("{}, utilisation {}", grouped(self.cycles), percent(self.utilisation))),
+            (
+                "stalls",
+                format!(
+                    "waiting for queries {}, for keys {}, for results to leave {}, other {}",
+                    share("STALL_Q"),
+                    share("STALL_KV"),
+                    share("STALL_O"),
+                    share("STALL_OTHER")
+                ),
+            ),
+            (
+                "bytes",
+                format!(
+                    "{} read ({:.1} per cycle), {} written ({:.1} per cycle)",
+                    grouped(read),
+                    read as f64 / self.cycles as f64,
+                    grouped(written),
+                    written as f64 / self.cycles as f64
+                ),
+            ),
+            ("roofline", self.roofline()),
+            (
+                "speed",
+                format!(
+                    "{} cycles/s ({:.2} s)",
+                    grouped((self.cycles as f64 / self.seconds) as u64),
+                    self.seconds
+                ),
+            ),
+        ];
+        show::pairs(&rows)
+    }
+
+    /// Which of arithmetic and bus needs longer, by how much, and how near the run is.
+    fn roofline(&self) -> String {
+        let [read, written] = self.bus_cycles;
+        let (compute, bus) = (self.compute_cycles, read.max(written));
+        let (what, bound, other) =
+            if compute >= bus { ("compute-bound", compute, bus) } else { ("memory-bound", bus, compute) };
+        format!(
+            "{what} by a factor of {:.2}: the engine needs {} cycles, reads {}, writes {}; the run is {} of the bound",
+            bound as f64 / other.max(1) as f64,
+            grouped(compute),
+            grouped(read),
+            grouped(written),
+            percent(bound as f64 / self.cycles as f64)
+        )
+    }
+}
+
+/// Queries beyond a block, and keys, of the jobs that vectors are made of.
+const VECTOR_KEYS: u32 = 12;
+
+/// Small jobs of two heads on random tensors with pauses everywhere, every port of every cycle.
+pub fn recorded(
+    target: &Target,
+    spec: &AcceleratorSpec,
+    config: &AcceleratorConfig,
+    jobs: usize,
+    pauses: f64,
+) -> Result<Recorded> {
+    let seed = config.engine.workload.seed;
+    let mut rng = Rng::new(seed);
+    let program = Program::compile(&target.design)?;
+    let timing = Timing { latency: 7, stalls: pauses, seed, ..config.memory };
+    let mut system = System::new(spec, &program, Memory::default(), timing)?;
+    system.record()?;
+    let mut results = 0;
+    for _ in 0..jobs {
+        let length = |rng: &mut Rng, most: u32| 1 + rng.below(u64::from(most)) as u32;
+        let queries = length(&mut rng, (spec.block() + VECTOR_KEYS).min(spec.max_queries));
+        let keys = length(&mut rng, VECTOR_KEYS.min(spec.max_keys));
+        let job = JobConfig { window: length(&mut rng, VECTOR_KEYS), group: 1, ..config.job };
+        let heads = 2.min(spec.heads).min(spec.kv_heads);
+        let (settings, end) = settings(spec, &job, [queries, keys, heads]).placed(spec, BASE);
+        let tensors: Vec<QuantizedHead> =
+            (0..heads).map(|_| random_head(spec, &mut rng, queries, keys)).collect();
+        *system.memory() = image(spec, &settings, &tensors, end);
+        system.check(&settings)?;
+        results += (queries * heads) as usize;
+    }
+    let recording = system.recording().context("every cycle was recorded")?;
+    Ok(Recorded { recording, results })
+}
+
+fn random_head(spec: &AcceleratorSpec, rng: &mut Rng, queries: u32, keys: u32) -> QuantizedHead {
+    let format = spec.engine.dot.operand;
+    let mut rows = |count: u32| -> Vec<u64> {
+        let normal = |rng: &mut Rng| (0..6).map(|_| rng.unit()).sum::<f64>() - 3.0;
+        (0..count * spec.engine.head_dim).map(|_| format.encode(normal(rng), &spec.engine.policy)).collect()
+    };
+    QuantizedHead { q: rows(queries), k: rows(keys), v: rows(keys) }
+}
