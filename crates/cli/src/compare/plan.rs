@@ -4,7 +4,7 @@ use super::study::{Slots, Study, Variant, View, overrides};
 use crate::evaluate::{clock, find_platform};
 use crate::scope;
 use crate::source::load;
-use crate::target::{Kind, Target};
+use crate::target::Target;
 use anyhow::{Context, Result, bail};
 use attention::Config;
 use flow::Platform;
@@ -155,10 +155,7 @@ impl Builder<'_> {
 
 /// Slots of a design; a unit has none.
 pub fn interleave(target: &Target) -> u32 {
-    match &target.kind {
-        Kind::Engine(spec) => spec.interleave,
-        Kind::Unit(_) => 1,
-    }
+    target.kind.engine().map_or(1, |spec| spec.interleave)
 }
 
 #[cfg(test)]

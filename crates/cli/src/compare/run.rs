@@ -86,6 +86,7 @@ fn results(
         set: [&study.set, &design.set].map(overrides).concat(),
         kernel: match &point.target.config.design {
             DesignConfig::Engine(engine) => engine.kernel.name().to_string(),
+            DesignConfig::Accelerator(accelerator) => accelerator.engine.kernel.name().to_string(),
             DesignConfig::Unit(unit) => unit.op.clone(),
         },
         published: design.published.clone(),
