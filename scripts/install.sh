@@ -1,12 +1,15 @@
 #!/bin/sh
 # Installs the external tools: Icarus, Verilator 5 or newer and Yosys, which prove the Verilog right; OpenSTA, the cells
-# of osu018 and the Python package pyosys (a modern Yosys), which say how large and how fast it is; and the Python packages
-# cocotb and cocotbext-axi, which drive the accelerator's buses. Nothing else needs them. Debian 12, Ubuntu 24.04 or newer; as root, or with sudo.
+# of osu018 and the Python package pyosys (a modern Yosys), which say how large and how fast it is; FuseSoC, which runs
+# exported cores; cocotb and cocotbext-axi, which drive the accelerator's buses. With --all also LibreLane (180 MB), whose loader checks exported configurations. Nothing else needs
+# them. Debian 12, Ubuntu 24.04 or newer; as root, or with sudo.
 set -eu
 
 PYOSYS=0.70
+FUSESOC=2.4.7
 COCOTB=1.9.2 # cocotb 2 needs a newer Verilator than Debian 12 has
 COCOTBEXT_AXI=0.1.28
+LIBRELANE=3.0.5
 VENV="${XDG_DATA_HOME:-$HOME/.local/share}/flashrtl/venv" # flashrtl looks for it there
 
 as_root() {
@@ -24,15 +27,22 @@ command -v sta >/dev/null 2>&1 || missing="$missing opensta"
 has_pyosys() {
     "$1" -c "import importlib.metadata as m; assert int(m.version('pyosys').split('.')[1]) >= 60" >/dev/null 2>&1
 }
-pyosys=yes
-has_pyosys python3 || has_pyosys "$VENV/bin/python3" || pyosys=no
+has() {
+    "$1" -c "import importlib.metadata as m; m.version('$2')" >/dev/null 2>&1
+}
 has_cocotb() {
     script="import importlib.metadata as m; assert m.version('cocotb') == '$COCOTB'"
     "$1" -c "$script; assert m.version('cocotbext-axi') == '$COCOTBEXT_AXI'" >/dev/null 2>&1
 }
-cocotb=yes
-has_cocotb python3 || has_cocotb "$VENV/bin/python3" || cocotb=no
-if { [ "$pyosys" = no ] || [ "$cocotb" = no ]; } && ! python3 -c "import ensurepip" >/dev/null 2>&1; then
+packages=""
+has_pyosys python3 || has_pyosys "$VENV/bin/python3" || packages="pyosys==$PYOSYS"
+has python3 fusesoc || has "$VENV/bin/python3" fusesoc || packages="$packages fusesoc==$FUSESOC"
+has_cocotb python3 || has_cocotb "$VENV/bin/python3" ||
+    packages="$packages cocotb==$COCOTB cocotbext-axi==$COCOTBEXT_AXI"
+if [ "${1:-}" = --all ]; then
+    has python3 librelane || has "$VENV/bin/python3" librelane || packages="$packages librelane==$LIBRELANE"
+fi
+if [ -n "$packages" ] && ! python3 -c "import ensurepip" >/dev/null 2>&1; then
     missing="$missing python3-venv"
 fi
 
@@ -46,15 +56,11 @@ if [ -n "$missing" ]; then
     # shellcheck disable=SC2086
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing
 fi
-if [ "$pyosys" = no ]; then
-    echo "installing: pyosys $PYOSYS in $VENV"
+if [ -n "$packages" ]; then
+    echo "installing: $packages in $VENV"
     python3 -m venv "$VENV"
-    "$VENV/bin/python3" -m pip install -q "pyosys==$PYOSYS"
-fi
-if [ "$cocotb" = no ]; then
-    echo "installing: cocotb $COCOTB and cocotbext-axi $COCOTBEXT_AXI in $VENV"
-    python3 -m venv "$VENV"
-    "$VENV/bin/python3" -m pip install -q "cocotb==$COCOTB" "cocotbext-axi==$COCOTBEXT_AXI"
+    # shellcheck disable=SC2086
+    "$VENV/bin/python3" -m pip install -q $packages
 fi
 
 major=$(verilator --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
@@ -67,6 +73,4 @@ echo "iverilog  $(iverilog -V 2>/dev/null | head -n 1)"
 echo "verilator $(verilator --version)"
 echo "yosys     $(yosys -V)"
 echo "pyosys    $("$python" -c "import importlib.metadata as m; print(m.version('pyosys'))")"
-if has_cocotb python3; then python=python3; else python="$VENV/bin/python3"; fi
-echo "cocotb    $("$python" -c "import importlib.metadata as m; print(m.version('cocotb'))")"
 echo "sta       $(sta -version)"

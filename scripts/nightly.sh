@@ -1,10 +1,10 @@
 #!/bin/sh
 # The long tests: the full product of engine parameters, every operator in every simulator, the built-in designs in
-# every simulator, the benchmark. Takes hours.
+# every simulator, exports in LibreLane's loader, the benchmark. Takes hours.
 set -eu
 cd "$(dirname "$0")/.."
 
-scripts/install.sh
+scripts/install.sh --all
 export FLASHRTL_STRICT=1
 export FLASHRTL_NIGHTLY=1
 cargo build --release --locked -p flashrtl

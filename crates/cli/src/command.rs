@@ -3,9 +3,12 @@
 mod accuracy;
 mod bench;
 mod check;
+mod compare;
 mod doctor;
+mod export;
 mod generate;
 mod list;
+mod report;
 mod run;
 pub mod simulate;
 mod synth;
@@ -22,6 +25,9 @@ pub enum Command {
     Simulate(simulate::Args),
     Verify(verify::Args),
     Synth(synth::Args),
+    Compare(compare::Args),
+    Export(export::Args),
+    Report(report::Args),
     Run(run::Args),
     Accuracy(accuracy::Args),
     Bench(bench::Args),
@@ -38,6 +44,9 @@ impl Command {
             Command::Simulate(args) => simulate::run(args),
             Command::Verify(args) => verify::run(args),
             Command::Synth(args) => synth::run(args),
+            Command::Compare(args) => compare::run(args),
+            Command::Export(args) => export::run(args),
+            Command::Report(args) => report::run(args),
             Command::Run(args) => run::run(args),
             Command::Accuracy(args) => accuracy::run(args),
             Command::Bench(args) => bench::run(args),

@@ -1,8 +1,8 @@
 //! A part of a design through the tools: its RTL and constraints in; area, timing and power out.
 
-use crate::package::constraints::{Boundary, sdc};
+use crate::package::constraints::sdc;
 use crate::power::{Drive, PowerReport, estimate};
-use crate::scope::{self, Origin, Part};
+use crate::scope::{self, Part};
 use crate::target::Target;
 use anyhow::{Context, Result, ensure};
 use attention::Config;
@@ -103,11 +103,9 @@ impl Request<'_> {
     pub fn job(&self, platform: &Platform) -> Result<Job> {
         ensure!(self.mhz > 0.0, "--clock {}: must be above 0", self.mhz);
         let config = &self.target.config;
-        let Part { design: part, origin } = self.part()?;
-        let boundary = match (&config.clock.timing, origin) {
-            (_, Origin::Whole) | (None, _) => Boundary::Outside,
-            (Some(timing), _) => Boundary::Within(timing.period_ps),
-        };
+        let part = self.part()?;
+        let boundary = part.boundary(config);
+        let part = part.design;
         let top = verilog::identifier(&part.top().name);
         let header = Header::default();
         let files = verilog::write(&part, &header).into_iter().filter(|file| file.name.ends_with(".v"));

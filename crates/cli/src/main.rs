@@ -13,6 +13,7 @@
 //! | [`study`] | the accuracy of several designs on the same rows; [`plot`]: an SVG of it |
 //! | [`scope`] | the part of a design that is synthesised; [`boundary`]: what goes in and out of it |
 //! | [`evaluate`] | such a part through the tools; [`power`]: its netlist run on the workload |
+//! | [`compare`] | designs side by side, relative to a baseline |
 //! | [`facts`] | the figures that follow from a configuration |
 //! | [`package`] | everything `generate` writes; [`output`]: how it gets to disk in one piece |
 //! | [`show`], [`progress`] | standard output and standard error |
@@ -20,6 +21,7 @@
 mod accelerate;
 mod boundary;
 mod command;
+mod compare;
 mod engines;
 mod evaluate;
 mod facts;

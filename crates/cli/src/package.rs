@@ -11,6 +11,7 @@ use crate::target::{Kind, Target};
 use anyhow::{Context, Result};
 use attention::accelerator::registers;
 use constraints::Boundary;
+use hdl::Design;
 use hdl::verilog::{self, Header};
 use sha2::{Digest, Sha256};
 use std::path::Path;
@@ -35,8 +36,7 @@ impl Package {
     /// functional model. The same configuration and command give the same bytes.
     pub fn new(target: &Target, command: &str) -> Result<Package> {
         let design = &target.design;
-        hdl::validate(design).context("the design is not a circuit")?;
-        hdl::rust_hdl::check(design).context("the design fails rust-hdl's checks")?;
+        check(design)?;
         let header = header(target, command);
         let top = verilog::identifier(&design.top().name);
         let recorded = stimuli::vectors(target)?;
@@ -82,7 +82,14 @@ impl Package {
     }
 }
 
-fn header(target: &Target, command: &str) -> Header {
+/// What every design has to pass before its RTL leaves the program.
+pub fn check(design: &Design) -> Result<()> {
+    hdl::validate(design).context("the design is not a circuit")?;
+    hdl::rust_hdl::check(design).context("the design fails rust-hdl's checks")
+}
+
+/// What generated files begin with.
+pub fn header(target: &Target, command: &str) -> Header {
     let policy = target.policy();
     let formats: Vec<String> =
         target.formats().iter().map(|(role, format)| format!("{role} {format}")).collect();
@@ -102,6 +109,6 @@ fn header(target: &Target, command: &str) -> Header {
 }
 
 /// SHA-256 of a text, in hexadecimal.
-fn sha256(text: &str) -> String {
+pub fn sha256(text: &str) -> String {
     Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -47,6 +47,11 @@ impl Progress {
         self.bar.set_message(message.into());
     }
 
+    /// A line that stays, on standard error.
+    pub fn note(&self, line: impl AsRef<str>) {
+        self.bar.suspend(|| eprintln!("{}", line.as_ref()));
+    }
+
     /// Some steps are done.
     pub fn advance(&self, steps: u64) {
         self.bar.inc(steps);

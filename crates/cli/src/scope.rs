@@ -1,7 +1,9 @@
 //! The part of a design that is synthesised.
 
+use crate::package::constraints::Boundary;
 use crate::target::{Kind, Target};
 use anyhow::{Context, Result, bail};
+use attention::Config;
 use attention::datapath::Datapath;
 use hdl::{Design, ModuleId};
 use std::collections::BTreeSet;
@@ -9,9 +11,9 @@ use std::collections::BTreeSet;
 /// What the whole design is called.
 pub const WHOLE: &str = "engine";
 /// A query lane.
-const LANE: &str = "lane";
+pub const LANE: &str = "lane";
 /// What a lane has one of per element of the accumulator row.
-const ELEMENT: &str = "element";
+pub const ELEMENT: &str = "element";
 /// The arithmetic of a lane, without what stores queries, states and rows.
 const DATAPATH: &str = "datapath";
 
@@ -31,6 +33,16 @@ pub enum Origin {
     Module(ModuleId),
     /// The datapath of an engine's lanes, which no engine contains as a module.
     Datapath(Datapath),
+}
+
+impl Part {
+    /// What is around it.
+    pub fn boundary(&self, config: &Config) -> Boundary {
+        match (&config.clock.timing, &self.origin) {
+            (_, Origin::Whole) | (None, _) => Boundary::Outside,
+            (Some(timing), _) => Boundary::Within(timing.period_ps),
+        }
+    }
 }
 
 /// The part that a scope names: the whole design, a lane, the datapath of a lane, an element of a lane, or any module by

@@ -45,13 +45,20 @@ impl ConfigArgs {
 
     /// The command that generates this design, as written into generated files.
     pub fn generate_command(&self) -> String {
+        self.command(&["generate"], &[])
+    }
+
+    /// A command on this design: the subcommand's words before it, further options after it.
+    pub fn command(&self, words: &[&str], options: &[&str]) -> String {
         let sets = self.set.iter().flat_map(|set| ["--set", set]);
-        let words = ["flashrtl", "generate", &self.config].into_iter().chain(sets);
-        words.map(quoted).collect::<Vec<_>>().join(" ")
+        let words = ["flashrtl"].iter().chain(words).copied().chain([self.config.as_str()]);
+        let all = words.chain(sets).chain(options.iter().copied());
+        all.map(quoted).collect::<Vec<_>>().join(" ")
     }
 }
 
-fn load(config: &str, set: &[String]) -> Result<Config> {
+/// Reads a file, or the built-in design of that name if there is no such file, with overrides laid over it.
+pub fn load(config: &str, set: &[String]) -> Result<Config> {
     let path = Path::new(config);
     let overrides: Vec<&str> = set.iter().map(String::as_str).collect();
     if path.exists() {
@@ -81,6 +88,12 @@ pub fn load_embedded(name: &str) -> Result<Config> {
     load(name, &[])
 }
 
+/// Names and texts of the built-in studies.
+pub fn embedded_studies() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let files = EMBEDDED.get_dir("studies").into_iter().flat_map(|dir| dir.files());
+    files.filter_map(|f| Some((f.path().file_stem()?.to_str()?, f.contents_utf8()?)))
+}
+
 /// `tour`, `tour.toml` and `configs/tour.toml` are the same.
 fn embedded(name: &str) -> Option<&'static File<'static>> {
     let name = name.strip_prefix("configs/").unwrap_or(name);
@@ -88,7 +101,7 @@ fn embedded(name: &str) -> Option<&'static File<'static>> {
 }
 
 /// A word as a shell reads it.
-fn quoted(word: &str) -> String {
+pub fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:+".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         return word.into();

@@ -20,15 +20,22 @@
 //! | [`liberty`] | cells as simulation and power need them |
 //! | [`netlist`], [`activity`] | a mapped netlist read back, simulated and counted |
 //! | [`power`] | its power, from what was counted |
+//! | [`export`] | a design handed to another flow; [`layout`]: what that brings back |
+//! | [`orfs`], [`librelane`], [`fusesoc`] | those flows |
 
 pub mod activity;
 pub mod clock_gate;
 mod error;
+pub mod export;
+pub mod fusesoc;
+pub mod layout;
 pub mod liberty;
 mod liberty_text;
 pub mod library;
+pub mod librelane;
 pub mod netlist;
 pub mod opensta;
+pub mod orfs;
 pub mod platform;
 pub mod power;
 mod process;

@@ -21,6 +21,8 @@ pub struct Platform {
     pub description: String,
     /// What its file says.
     pub synthesis: Synthesis,
+    /// All sections of its file, for the back-ends that have one of their own.
+    pub(crate) sections: toml::Table,
 }
 
 /// The `[synthesis]` section of a platform file.
@@ -80,7 +82,8 @@ impl Platform {
         let synthesis = section
             .try_into()
             .map_err(|e| FlowError::new(format!("platform \"{name}\", section [synthesis]: {e}")))?;
-        Ok(Platform { name: name.into(), description: description.into(), synthesis })
+        let sections = sections.clone();
+        Ok(Platform { name: name.into(), description: description.into(), synthesis, sections })
     }
 
     /// The Liberty files, from the first of these places that is given or there: files named by the user, the folder

@@ -1,8 +1,10 @@
-//! The external tools of the flow: a new one is a file and a line here.
+//! The external tools of the flow, and the flows that designs are exported to: a new one is a file and a line here.
 
 use crate::error::FlowError;
+use crate::export::Exporter;
 use crate::opensta::OpenSta;
 use crate::yosys::Yosys;
+use crate::{fusesoc, librelane, orfs};
 
 /// An external tool.
 pub struct Backend {
@@ -31,3 +33,6 @@ pub const BACKENDS: &[Backend] = &[
         find: || OpenSta::find().map(|sta| sta.version()),
     },
 ];
+
+/// The flows that designs are exported to, and whose figures are read back.
+pub const EXPORTERS: &[Exporter] = &[orfs::EXPORTER, librelane::EXPORTER, fusesoc::EXPORTER];

@@ -9,7 +9,7 @@ use crate::error::FlowError;
 use crate::library::Library;
 use crate::opensta::OpenSta;
 use crate::process::Slots;
-use crate::recipe::{BALANCED, BRISK, COMPACT, FAST, RECIPES, Recipe};
+use crate::recipe::{BALANCED, COMPACT, FAST, KEEN, RECIPES, Recipe};
 use crate::report::{Attempt, ClockGating, Report, breakdown, copies};
 use crate::step::{Done, write};
 use crate::yosys::{Context, Hierarchy, Netlist, Yosys};
@@ -26,6 +26,8 @@ const AIM: f64 = 0.01;
 const TIGHT: f64 = 0.03;
 /// Shortest target, as a part of the period.
 const SHORTEST: f64 = 0.3;
+/// How much faster than expected a recipe may turn out.
+const LUCK: f64 = 0.06;
 /// Netlists per recipe.
 const TRIES: usize = 3;
 /// Bisections of the search for the highest frequency.
@@ -214,11 +216,19 @@ impl Search<'_> {
         };
         for recipe in &RECIPES {
             let done = all.iter().any(|c: &Candidate| c.attempt.recipe == recipe.name);
-            if !done && !choose(&all).is_some_and(Candidate::met) {
+            if !done && !choose(&all).is_some_and(Candidate::met) && self.may_meet(recipe, &all) {
                 all.extend(self.adapt(front, hierarchy, recipe)?);
             }
         }
         Ok(all)
+    }
+
+    /// Whether a recipe can be expected to meet the clock, from how far `compact` got; the fastest always may.
+    fn may_meet(&self, recipe: &Recipe, so_far: &[Candidate]) -> bool {
+        let compact = so_far.iter().filter(|c| c.attempt.recipe == COMPACT.name);
+        let shortest = compact.map(|c| c.attempt.timing.min_period_ps).reduce(f64::min);
+        let expected = shortest.map_or(0.0, |ps| ps * recipe.relative_delay);
+        recipe.name == FAST.name || expected <= (1.0 + LUCK) * self.job.period_ps
     }
 
     /// Netlists of one recipe, with the target moved by the slack that came out.
@@ -253,7 +263,7 @@ impl Search<'_> {
         hierarchy: Hierarchy,
         candidates: &mut Vec<Candidate>,
     ) -> Result<Attempt, FlowError> {
-        for recipe in [&BRISK, &FAST] {
+        for recipe in [&KEEN, &FAST] {
             candidates.push(self.attempt(front, hierarchy, recipe, 1)?);
         }
         let shortest = |all: &[Candidate]| {

@@ -3,7 +3,6 @@
 use hdl::verilog::{Header, identifier};
 use hdl::{Design, Direction, Port};
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 /// Part of the period that is left to the logic outside, at inputs and outputs alike.
 const OUTSIDE: f64 = 0.2;
@@ -36,21 +35,22 @@ impl Boundary {
 
 /// The constraints of a design: its clock, and the delays outside at its ports.
 pub fn sdc(design: &Design, mhz: Option<f64>, boundary: Boundary, header: &Header) -> String {
-    let top = design.top();
-    let mut text: String =
+    let comment: String =
         header.comment().lines().map(|line| format!("{}\n", line.replacen("//", "#", 1))).collect();
-    match mhz {
-        Some(mhz) => writeln!(text, "\nset period {:.4} ;# ns, {mhz} MHz", 1e3 / mhz),
-        None => writeln!(
-            text,
-            "\nset period {ANY_PERIOD:.4} ;# ns; the design is untimed, so this is only a guess"
-        ),
-    }
-    .expect("writing to a string does not fail");
-    text.push_str(if top.has_clock {
-        "create_clock -name clk -period $period [get_ports clk]\n"
+    let period = match mhz {
+        Some(mhz) => format!("{:.4} ;# ns, {mhz} MHz", 1e3 / mhz),
+        None => format!("{ANY_PERIOD:.4} ;# ns; the design is untimed, so this is only a guess"),
+    };
+    format!("{comment}\nset clk_period {period}\n{}", body(design, boundary))
+}
+
+/// The constraints without the line that sets `clk_period`, in whatever unit.
+pub fn body(design: &Design, boundary: Boundary) -> String {
+    let top = design.top();
+    let mut text = String::from(if top.has_clock {
+        "create_clock -name clk -period $clk_period [get_ports clk]\n"
     } else {
-        "create_clock -name clk -period $period ;# virtual: the design is combinational\n"
+        "create_clock -name clk -period $clk_period ;# virtual: the design is combinational\n"
     });
     for (command, direction) in
         [("set_input_delay", Direction::Input), ("set_output_delay", Direction::Output)]
@@ -61,7 +61,9 @@ pub fn sdc(design: &Design, mhz: Option<f64>, boundary: Boundary, header: &Heade
         }
         for (part, ports) in groups {
             let ports = ports.join(" ");
-            text.push_str(&format!("{command} [expr {part} * $period] -clock clk [get_ports {{{ports}}}]\n"));
+            text.push_str(&format!(
+                "{command} [expr {part} * $clk_period] -clock clk [get_ports {{{ports}}}]\n"
+            ));
         }
     }
     let stable: Vec<String> = top.ports.iter().filter(|p| p.stable).map(|p| identifier(&p.name)).collect();
@@ -98,11 +100,14 @@ mod tests {
         let late = part.top().inputs().map(|(_, p)| p.arrival_ps).max().unwrap();
         assert!(late > 0);
         let text = sdc(&part, Some(500.0), Boundary::Within(2000.0), &Header::default());
-        let planned = format!("set_input_delay [expr {} * $period]", fraction(f64::from(late) / 2000.0));
-        assert!(text.contains(&planned) && text.contains("set_output_delay [expr 0.2 * $period]"), "{text}");
+        let planned = format!("set_input_delay [expr {} * $clk_period]", fraction(f64::from(late) / 2000.0));
+        assert!(
+            text.contains(&planned) && text.contains("set_output_delay [expr 0.2 * $clk_period]"),
+            "{text}"
+        );
         let text = sdc(&target.design, Some(500.0), Boundary::Outside, &Header::default());
-        assert!(text.contains("set period 2.0000 ;# ns, 500 MHz"), "{text}");
-        assert_eq!(text.matches("set_input_delay [expr 0.2 * $period]").count(), 1);
+        assert!(text.contains("set clk_period 2.0000 ;# ns, 500 MHz"), "{text}");
+        assert_eq!(text.matches("set_input_delay [expr 0.2 * $clk_period]").count(), 1);
     }
 
     #[test]

@@ -15,7 +15,8 @@ const TEMPLATE: &str = include_str!("testbench.v.in");
 /// cycle and compares every output just before the clock edge with the line of `tb_<top>_expected.hex`. A port that
 /// shows its first result after some cycles ([`Port::cycle`]) is compared from then on, one that means something only
 /// while another output is 1 ([`Port::valid_by`]) in cycles in which that one is expected to be 1. X never equals
-/// anything. It ends with `PASS: N cycles, M comparisons` or, after the first ten mismatches, with `FAIL: …`.
+/// anything. It ends with `PASS: N cycles, M comparisons` or, after the first ten mismatches, with `FAIL: …` and a
+/// `$stop`, which simulators that run unattended can make an error.
 ///
 /// Plusargs: `+stimulus=FILE`, `+expected=FILE`; `+dump=FILE` writes the outputs instead of comparing them; `+bench=N`
 /// runs N cycles on the first 1024 lines of the stimulus over and over; `+vcd=FILE` writes waves.
