@@ -1,6 +1,5 @@
 #!/bin/sh
 # Installs the external tools: Icarus, Verilator 5 or newer and Yosys, which prove the Verilog right; OpenSTA, the cells
-# Installs the external tools: Icarus, Verilator 5 or newer and Yosys, which prove the Verilog right; OpenSTA, the cells
 # of osu018 and the Python package pyosys (a modern Yosys), which say how large and how fast it is; FuseSoC, which runs
 # exported cores; cocotb and cocotbext-axi, which drive the accelerator's buses. With --all also LibreLane (180 MB), whose
 # loader checks exported configurations. Nothing else needs them. Debian 12, Ubuntu 24.04 or newer; as root, or with sudo.
@@ -8,9 +7,9 @@ set -eu
 
 PYOSYS=0.70
 FUSESOC=2.4.7
-LIBRELANE=3.0.5
 COCOTB=1.9.2 # cocotb 2 needs a newer Verilator than Debian 12 has
 COCOTBEXT_AXI=0.1.28
+LIBRELANE=3.0.5
 VENV="${XDG_DATA_HOME:-$HOME/.local/share}/flashrtl/venv" # flashrtl looks for it there
 
 as_root() {
@@ -31,16 +30,15 @@ has_pyosys() {
 has() {
     "$1" -c "import importlib.metadata as m; m.version('$2')" >/dev/null 2>&1
 }
-has_version() {
-    "$1" -c "import importlib.metadata as m; assert m.version('$2') == '$3'" >/dev/null 2>&1
-}
 has_cocotb() {
-    has_version "$1" cocotb $COCOTB && has_version "$1" cocotbext-axi $COCOTBEXT_AXI
+    script="import importlib.metadata as m; assert m.version('cocotb') == '$COCOTB'"
+    "$1" -c "$script; assert m.version('cocotbext-axi') == '$COCOTBEXT_AXI'" >/dev/null 2>&1
 }
 packages=""
 has_pyosys python3 || has_pyosys "$VENV/bin/python3" || packages="pyosys==$PYOSYS"
 has python3 fusesoc || has "$VENV/bin/python3" fusesoc || packages="$packages fusesoc==$FUSESOC"
-has_cocotb python3 || has_cocotb "$VENV/bin/python3" || packages="$packages cocotb==$COCOTB cocotbext-axi==$COCOTBEXT_AXI"
+has_cocotb python3 || has_cocotb "$VENV/bin/python3" ||
+    packages="$packages cocotb==$COCOTB cocotbext-axi==$COCOTBEXT_AXI"
 if [ "${1:-}" = --all ]; then
     has python3 librelane || has "$VENV/bin/python3" librelane || packages="$packages librelane==$LIBRELANE"
 fi
@@ -75,6 +73,4 @@ echo "iverilog  $(iverilog -V 2>/dev/null | head -n 1)"
 echo "verilator $(verilator --version)"
 echo "yosys     $(yosys -V)"
 echo "pyosys    $("$python" -c "import importlib.metadata as m; print(m.version('pyosys'))")"
-if has_cocotb python3; then python=python3; else python="$VENV/bin/python3"; fi
-echo "cocotb    $("$python" -c "import importlib.metadata as m; print(m.version('cocotb'))")"
 echo "sta       $(sta -version)"
