@@ -1,7 +1,10 @@
 //! The results as one HTML file: no scripts, nothing from the network, for the screen and for paper.
 
+mod appendix;
 mod axis;
-mod charts;
+mod bars;
+mod frame;
+mod scatter;
 mod sections;
 
 use super::results::Results;
@@ -25,8 +28,8 @@ pub fn page(results: &Results) -> String {
                     (sections::glance(results))
                     (sections::reading(results))
                     @for case in &results.cases { (sections::case(results, case)) }
-                    (sections::errors(results))
-                    (sections::provenance(results))
+                    (appendix::errors(results))
+                    (appendix::provenance(results))
                 }
             }
         }
