@@ -13,13 +13,14 @@
 //! | [`tensors`] | the rows that the netlists are run on |
 //! | [`errors`] | the accuracy of the designs |
 //! | [`parts`] | where the area is |
-//! | [`run`] | everything through the tools; [`kept`]: nothing twice |
+//! | [`run`] | everything through the tools; [`kept`]: nothing twice; [`pace`]: how long it will take |
 //! | [`results`] | what came back, and what it is relative to a baseline |
 //! | [`text`], [`table`], [`html`] | for the terminal, for programs, for readers |
 
 pub mod errors;
 pub mod html;
 mod kept;
+mod pace;
 mod parts;
 pub mod plan;
 pub mod results;

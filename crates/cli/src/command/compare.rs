@@ -3,13 +3,13 @@
 use crate::compare::plan::Plan;
 use crate::compare::results::{Outcome, Results};
 use crate::compare::run::{Surroundings, run as run_plan};
-use crate::compare::study::{Slots, Study};
+use crate::compare::study::{Slots, Study, View};
 use crate::compare::{html, table, text};
 use crate::evaluate::ToolArgs;
 use crate::output::write_file;
 use crate::scope;
 use crate::show;
-use crate::source::{embedded_studies, quoted};
+use crate::source::{embedded_studies, load, quoted};
 use anyhow::{Context, Result, bail, ensure};
 use std::fs;
 use std::io::Write;
@@ -192,7 +192,7 @@ impl Args {
             if let Some((_, text)) = embedded_studies().find(|(known, _)| *known == stem) {
                 return Study::parse(text, &format!("configs/studies/{stem}.toml"));
             }
-            if self.baseline.is_empty() && crate::source::load(name, &[]).is_err() {
+            if !Path::new(name).exists() && load(name, &[]).is_err() {
                 let known = embedded_studies().map(|(name, _)| name).collect::<Vec<_>>().join(", ");
                 bail!("{name}: no study and no configuration of that name; built-in studies: {known}");
             }
@@ -203,22 +203,17 @@ impl Args {
 
     /// Only the views, or the sizes of views, that are asked for.
     fn narrow(&self, study: &mut Study) {
+        let first = study.views[0].clone();
         if !self.scope.is_empty() || !self.interleave.is_empty() {
-            let first = study.views[0].clone();
-            let or = |given: &[String], own: &str| {
-                if given.is_empty() { vec![own.to_string()] } else { given.to_vec() }
-            };
-            let slots =
-                if self.interleave.is_empty() { vec![first.interleave] } else { self.interleave.clone() };
-            let view = |scope: String| {
-                let first = &first;
-                slots.clone().into_iter().map(move |interleave| crate::compare::study::View {
-                    scope: scope.clone(),
-                    interleave,
-                    ..first.clone()
-                })
-            };
-            study.views = or(&self.scope, &first.scope).into_iter().flat_map(view).collect();
+            let scopes =
+                if self.scope.is_empty() { std::slice::from_ref(&first.scope) } else { &self.scope[..] };
+            let slots = if self.interleave.is_empty() { &[first.interleave] } else { &self.interleave[..] };
+            let view =
+                |scope: &String, interleave| View { scope: scope.clone(), interleave, ..first.clone() };
+            let views = scopes
+                .iter()
+                .flat_map(|scope| slots.iter().map(|&slots| view(scope, slots)).collect::<Vec<_>>());
+            study.views = views.collect();
         }
         for view in &mut study.views {
             if !self.head_dim.is_empty() {

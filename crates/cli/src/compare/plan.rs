@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use attention::Config;
 use flow::Platform;
 use rayon::prelude::*;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What is to be done.
@@ -55,6 +56,23 @@ impl Case {
     }
 }
 
+impl Case {
+    /// How long each design takes, roughly, in arbitrary units.
+    pub fn weights(&self) -> impl Iterator<Item = f64> {
+        self.points.iter().map(|point| point.weight(&self.scope))
+    }
+}
+
+impl Point {
+    /// How long the tools take for a part of it, roughly, in arbitrary units: the more, the longer its rows are, if every
+    /// element is mapped for itself.
+    pub fn weight(&self, scope: &str) -> f64 {
+        let elements = self.target.config.engine().map_or(1, |engine| engine.array.head_dim);
+        let copies = if scope == scope::ELEMENT { 1.0 } else { f64::from(elements) };
+        4.0 + copies * if self.hierarchical { 0.3 } else { 1.0 }
+    }
+}
+
 impl Plan {
     /// Elaborates the designs of a study, with `set` laid over all of them; views that are `full` only if asked for.
     pub fn new(study: Study, set: &[String], full: bool) -> Result<Plan> {
@@ -70,7 +88,9 @@ impl Plan {
         let case = |&(view, head_dim, input): &(&View, Option<u32>, Option<&String>)| {
             Builder { study: &study, platform: &platform, set, head_dim, input }.case(view)
         };
-        let cases = sizes.par_iter().map(case).collect::<Result<_>>()?;
+        let mut cases = sizes.par_iter().map(case).collect::<Result<Vec<Case>>>()?;
+        let mut titles = BTreeSet::new();
+        cases.retain(|case| titles.insert(case.title())); // views may overlap
         Ok(Plan { study, platform, cases })
     }
 }
@@ -178,6 +198,10 @@ mod tests {
         head_dim = [4]
         input = ["fp8-e4m3"]
         full = true
+        [[view]]
+        scope = "element"
+        interleave = "same"
+        head_dim = [8]
         [[design]]
         label = "fa2"
         config = "fa2_bf16_d64"

@@ -3,6 +3,7 @@
 
 use super::errors;
 use super::kept::{Kept, sha256};
+use super::pace::Clock;
 use super::parts::parts;
 use super::plan::{Case, Plan, Point, interleave};
 use super::results::*;
@@ -18,8 +19,7 @@ use flow::Report;
 use serde::Serialize;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// What the run needs besides the plan.
 pub struct Surroundings<'a> {
@@ -43,7 +43,15 @@ pub fn run(plan: &Plan, around: &Surroundings) -> Result<Results> {
     let tools = Tools::new(around.tools, &plan.platform, around.output, &say)?; // first: one may be missing
     let errors = errors::of_plan(plan, around.data.as_deref(), &kept, &say)?;
     let digest = around.data.as_ref().map(|path| fs::read(path).map(|bytes| sha256(&bytes))).transpose()?;
-    let work = Work { plan, around, kept, tools, digest, clock: Clock::new(plan, &progress), say: &say };
+    let work = Work {
+        plan,
+        around,
+        kept,
+        tools,
+        digest,
+        clock: Clock::new(plan.cases.iter().flat_map(Case::weights), &progress),
+        say: &say,
+    };
     let places: Vec<Place> = work.places();
     let outcomes = side_by_side(&places, around.tools.jobs(), |place| work.point(place));
     let mut platform = PlatformFacts { name: plan.platform.name.clone(), ..PlatformFacts::default() };
@@ -127,14 +135,6 @@ impl Place<'_> {
             outcome,
         }
     }
-
-    /// Roughly how long it takes, in arbitrary units: rows long and short, and whether each element is mapped for
-    /// itself.
-    fn weight(&self) -> f64 {
-        let elements = self.point.target.config.engine().map_or(1, |engine| engine.array.head_dim);
-        let copies = if self.scope == crate::scope::ELEMENT { 1.0 } else { f64::from(elements) };
-        4.0 + copies * if self.point.hierarchical { 0.3 } else { 1.0 }
-    }
 }
 
 struct Work<'a> {
@@ -179,7 +179,8 @@ impl<'a> Work<'a> {
             Ok((f, _)) => format!("{:.0} µm², {:.3} mW", f.area_um2, f.power.total_mw),
             Err(error) => format!("failed: {error:#}"),
         };
-        self.clock.done(place, &said, start.elapsed());
+        let name = format!("{} ({})", place.label, place.title);
+        self.clock.done(&name, place.point.weight(place.scope), &said, start.elapsed());
         result
     }
 
@@ -267,58 +268,4 @@ fn facts(report: &Report) -> PlatformFacts {
         note: report.note.clone(),
         liberty: report.liberty.iter().map(|s| (s.path.display().to_string(), s.sha256.clone())).collect(),
     }
-}
-
-/// How far the run is. What took no time was there already, and says nothing about the rest.
-struct Clock<'a> {
-    progress: &'a Progress,
-    start: Instant,
-    state: Mutex<Pace>,
-}
-
-struct Pace {
-    left: usize,
-    all: usize,
-    /// Weight of what is left, and of what has been done in this run.
-    weights: [f64; 2],
-}
-
-/// What takes less was there already.
-const MOMENT: Duration = Duration::from_secs(2);
-
-impl<'a> Clock<'a> {
-    fn new(plan: &Plan, progress: &'a Progress) -> Clock<'a> {
-        let place = |case: &Case, point: &Point| {
-            Place { case: 0, scope: &case.scope, label: "", title: String::new(), point }.weight()
-        };
-        let weights: Vec<f64> =
-            plan.cases.iter().flat_map(|case| case.points.iter().map(move |p| place(case, p))).collect();
-        let state = Pace { left: weights.len(), all: weights.len(), weights: [weights.iter().sum(), 0.0] };
-        Clock { progress, start: Instant::now(), state: Mutex::new(state) }
-    }
-
-    fn done(&self, place: &Place, said: &str, took: Duration) {
-        let mut pace = self.state.lock().expect("nobody panics with the lock");
-        pace.left -= 1;
-        pace.weights[0] -= place.weight();
-        if took > MOMENT {
-            pace.weights[1] += place.weight();
-        }
-        let gone = self.start.elapsed();
-        let rest = pace.weights[0] / pace.weights[1];
-        let rest = (rest.is_finite() && pace.left > 0).then(|| minutes(gone.mul_f64(rest)));
-        let rest = rest.map_or(String::new(), |rest| format!(", about {rest} left"));
-        let count = format!("{}/{}", pace.all - pace.left, pace.all);
-        self.progress.note(format!(
-            "{count} {} ({}): {said}; {} gone{rest}",
-            place.label,
-            place.title,
-            minutes(gone)
-        ));
-    }
-}
-
-fn minutes(time: Duration) -> String {
-    let seconds = time.as_secs();
-    if seconds < 100 { format!("{seconds} s") } else { format!("{} min", (seconds + 30) / 60) }
 }

@@ -26,15 +26,13 @@ fn case_table(results: &Results, case: &CaseResults) -> String {
 
 fn row(results: &Results, case: &CaseResults, point: &PointResults) -> Vec<String> {
     let Some(f) = point.figures() else {
-        let mut row = vec![String::new(); 8 + 2 * results.baselines.len()];
-        (row[0], row[1]) = (point.label.clone(), point.interleave.to_string());
-        row[7 + 2 * results.baselines.len()] = "FAILED".into();
-        row.truncate(9 + 2 * results.baselines.len());
-        return row;
+        let empty = vec![String::new(); 5 + 2 * results.baselines.len()];
+        let name = vec![point.label.clone(), point.interleave.to_string()];
+        return [name, empty, vec!["FAILED".into()]].concat();
     };
     let against = |figure: fn(&Figures) -> f64| -> Vec<String> {
         let change = |baseline: &String| match case.change(point, baseline, figure) {
-            _ if *baseline == point.label => "baseline".to_string(),
+            _ if *baseline == point.label && point.reservation().is_none() => "baseline".to_string(),
             change => change.map_or("-".into(), signed),
         };
         results.baselines.iter().map(change).collect()
