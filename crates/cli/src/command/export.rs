@@ -124,7 +124,7 @@ pub fn run(args: &Args) -> Result<()> {
     let shown = folder.display();
     show::text(format!(
         "{shown}  {} {}{on}\n{shown}/README.md  how to run it\n",
-        exporter.name, manifest.name
+        exporter.name, exported.name
     ))
 }
 
