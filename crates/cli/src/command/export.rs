@@ -56,6 +56,15 @@ pub struct Args {
 pub struct Manifest {
     tool: String,
     command: String,
+    /// What was exported.
+    #[serde(flatten)]
+    pub exported: Exported,
+    files: Vec<Listed>,
+}
+
+/// A design that was exported.
+#[derive(Serialize, Deserialize)]
+pub struct Exported {
     /// Name of the flow.
     pub flow: String,
     /// Name that the design was exported under.
@@ -68,7 +77,6 @@ pub struct Manifest {
     pub platform: Option<String>,
     /// Clock period asked for, ps.
     pub period_ps: Option<f64>,
-    files: Vec<Listed>,
 }
 
 /// A file of the folder.
@@ -97,10 +105,11 @@ impl Manifest {
 pub fn run(args: &Args) -> Result<()> {
     let exporter = exporter(&args.flow)?;
     let target = Target::new(args.config.load()?)?;
-    let folder = args.output.clone();
-    let folder = folder.unwrap_or_else(|| Path::new("out").join(exporter.name).join(&target.config.name));
     let progress = Progress::spinner("exporting");
     let (manifest, files) = files(args, exporter, &target)?;
+    let exported = &manifest.exported;
+    let folder = args.output.clone();
+    let folder = folder.unwrap_or_else(|| Path::new("out").join(exporter.name).join(&exported.name));
     let mut staging = Staging::new(&folder, args.force)?;
     for (path, text) in &files {
         staging.write(path, text)?;
@@ -108,14 +117,14 @@ pub fn run(args: &Args) -> Result<()> {
     staging.write(MANIFEST, &format!("{}\n", serde_json::to_string_pretty(&manifest)?))?;
     staging.commit()?;
     drop(progress);
-    let on = match (&manifest.platform, manifest.period_ps) {
+    let on = match (&exported.platform, exported.period_ps) {
         (Some(platform), Some(period_ps)) => format!(" on {platform} at {:.0} MHz", 1e6 / period_ps),
         _ => String::new(),
     };
     let shown = folder.display();
     show::text(format!(
         "{shown}  {} {}{on}\n{shown}/README.md  how to run it\n",
-        exporter.name, manifest.name
+        exporter.name, exported.name
     ))
 }
 
@@ -162,12 +171,14 @@ fn files(args: &Args, exporter: &Exporter, target: &Target) -> Result<(Manifest,
     let manifest = Manifest {
         tool: TOOL.into(),
         command,
-        flow: exporter.name.into(),
-        name,
-        top,
-        config_hash: config.hash(),
-        platform: place.as_ref().and_then(|_| args.platform(exporter)),
-        period_ps: place.map(|(_, period_ps)| period_ps),
+        exported: Exported {
+            flow: exporter.name.into(),
+            name,
+            top,
+            config_hash: config.hash(),
+            platform: place.as_ref().and_then(|_| args.platform(exporter)),
+            period_ps: place.map(|(_, period_ps)| period_ps),
+        },
         files: files.iter().map(listed).collect(),
     };
     Ok((manifest, files))

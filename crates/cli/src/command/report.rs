@@ -1,6 +1,6 @@
 //! `flashrtl report`: what place and route brought back, beside the figures of synthesis.
 
-use crate::command::export::{Manifest, exporter};
+use crate::command::export::{Exported, Manifest, exporter};
 use crate::evaluate::find_platform;
 use crate::show::{self, grouped, percent, table};
 use anyhow::{Context, Result};
@@ -35,7 +35,7 @@ pub struct Args {
 #[derive(Serialize)]
 struct Report {
     #[serde(flatten)]
-    manifest: Manifest,
+    exported: Exported,
     /// What `flashrtl synth` has reported of it, if it has.
     synthesis: Option<Synthesis>,
     /// What the flow brought back.
@@ -65,30 +65,30 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 fn report(args: &Args, folder: &Path) -> Result<Report> {
-    let manifest = Manifest::read(folder)?;
-    let exporter = exporter(&manifest.flow)?;
-    let brings = || format!("{}: {} brings no figures back", folder.display(), manifest.flow);
+    let exported = Manifest::read(folder)?.exported;
+    let exporter = exporter(&exported.flow)?;
+    let brings = || format!("{}: {} brings no figures back", folder.display(), exported.flow);
     let read = exporter.read.with_context(brings)?;
-    let platform = find_platform(manifest.platform.as_deref().with_context(brings)?)?;
-    let period_ps = manifest.period_ps.with_context(brings)?;
+    let platform = find_platform(exported.platform.as_deref().with_context(brings)?)?;
+    let period_ps = exported.period_ps.with_context(brings)?;
     let ran = args.run.as_deref().unwrap_or(folder);
-    let layout = read(&Run { folder: ran, design: &manifest.name, platform: &platform, period_ps })?;
-    let synthesis = Synthesis::find(&args.synth, &manifest, &platform.name);
-    Ok(Report { manifest, synthesis, layout })
+    let layout = read(&Run { folder: ran, design: &exported.name, platform: &platform, period_ps })?;
+    let synthesis = Synthesis::find(&args.synth, &exported, &platform.name);
+    Ok(Report { exported, synthesis, layout })
 }
 
 impl Synthesis {
     /// The report of the same hardware on the same platform, of the clock that is nearest.
-    fn find(folder: &Path, manifest: &Manifest, platform: &str) -> Option<Synthesis> {
+    fn find(folder: &Path, exported: &Exported, platform: &str) -> Option<Synthesis> {
         let entries = std::fs::read_dir(folder).ok()?.flatten();
         let reports = entries.filter_map(|entry| {
             let path = entry.path().join("report.json");
             let report: Value = serde_json::from_str(&std::fs::read_to_string(&path).ok()?).ok()?;
             let is = |key: &str, value: &str| report[key] == value;
-            let same = is("config_hash", &manifest.config_hash) && is("top", &manifest.top);
+            let same = is("config_hash", &exported.config_hash) && is("top", &exported.top);
             (same && is("platform", platform)).then(|| Synthesis::of(path, &report)).flatten()
         });
-        let wanted = 1e6 / manifest.period_ps?;
+        let wanted = 1e6 / exported.period_ps?;
         reports.min_by(|a, b| (a.mhz - wanted).abs().total_cmp(&(b.mhz - wanted).abs()))
     }
 
@@ -112,10 +112,10 @@ type Row = (&'static str, &'static str, Option<f64>, Option<f64>);
 impl Report {
     /// What people read.
     fn text(&self) -> String {
-        let Report { manifest, synthesis, layout } = self;
-        let platform = manifest.platform.as_deref().unwrap_or_default();
-        let mhz = manifest.period_ps.map_or(0.0, |ps| 1e6 / ps);
-        let title = format!("{}: module {} on {platform}, {mhz:.0} MHz", manifest.name, manifest.top);
+        let Report { exported, synthesis, layout } = self;
+        let platform = exported.platform.as_deref().unwrap_or_default();
+        let mhz = exported.period_ps.map_or(0.0, |ps| 1e6 / ps);
+        let title = format!("{}: module {} on {platform}, {mhz:.0} MHz", exported.name, exported.top);
         let columns = ["", "unit", ">synthesis", &format!(">{} {}", layout.flow, layout.stage), ">change"];
         let figures = table(&columns, rows(synthesis.as_ref(), layout).into_iter().filter_map(shown));
         let indented: String = figures.lines().map(|line| format!("  {line}\n")).collect();
