@@ -15,6 +15,7 @@
 //! | [`yosys`], [`opensta`] | the back-ends |
 //! | [`recipe`] | the ways of mapping logic to cells |
 //! | [`clock_gate`] | registers whose clock stands still, instead of multiplexers |
+//! | [`fit`] | delay models fitted to what comes back |
 //! | [`synthesis`] | a design through the back-ends: recipes, retries, highest frequency, hierarchy |
 //! | [`report`] | what comes back |
 //! | [`liberty`] | cells as simulation and power need them |
@@ -29,6 +30,7 @@ mod error;
 pub mod export;
 pub mod fusesoc;
 pub mod layout;
+pub mod fit;
 pub mod liberty;
 mod liberty_text;
 pub mod library;
