@@ -2,6 +2,7 @@
 
 use crate::package::constraints::sdc;
 use crate::power::{Drive, PowerReport, estimate};
+use crate::prediction::Prediction;
 use crate::scope::{self, Part};
 use crate::target::Target;
 use anyhow::{Context, Result, ensure};

@@ -36,7 +36,7 @@ impl Prediction {
     /// another.
     pub fn new(request: &Request, report: &Report) -> Option<Prediction> {
         let (delay_model, model) = model(request, &report.platform)?;
-        let part = request.target.design.part(request.module().ok()?);
+        let part = request.part().ok()?.design;
         let stage = part.longest_stage(&model)?;
         Some(Prediction {
             delay_model,

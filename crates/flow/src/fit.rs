@@ -58,7 +58,7 @@ pub struct Pipeline {
 }
 
 /// A model with what it was fitted to.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, Debug)]
 pub struct Fit {
     /// The model.
     pub model: DelayModel,
@@ -66,8 +66,8 @@ pub struct Fit {
     pub samples: Vec<(Sample, f64)>,
     /// The factor of operations in a chain.
     pub chain: f64,
-    /// Each pipeline with the relative error of the model.
-    pub pipelines: Vec<(String, f64)>,
+    /// The pipelines that it was scaled to.
+    pub pipelines: Vec<Pipeline>,
 }
 
 /// What makes the netlists of a platform, and where they are kept.
@@ -145,14 +145,21 @@ impl Fit {
     }
 
     /// The model with its curves scaled so that the middle one of these pipelines is predicted as it was measured.
-    pub fn chained(self, pipelines: &[Pipeline]) -> Fit {
+    pub fn chained(self, pipelines: Vec<Pipeline>) -> Fit {
         let factors = (40..=140).map(|percent| f64::from(percent) / 100.0);
-        let far = |factor: &f64| median(&errors(&scaled(&self.model, *factor), pipelines)).abs();
+        let far = |factor: &f64| median(&errors(&scaled(&self.model, *factor), &pipelines)).abs();
         let chain = factors.min_by(|a, b| far(a).total_cmp(&far(b))).expect("there are factors");
-        let model = scaled(&self.model, chain);
-        let errors = errors(&model, pipelines);
-        let pipelines = pipelines.iter().map(|p| p.name.clone()).zip(errors).collect();
-        Fit { model, chain, pipelines, ..self }
+        Fit { model: scaled(&self.model, chain), chain, pipelines, ..self }
+    }
+
+    /// Relative errors of the curves before any scaling, in the order of the samples.
+    pub fn curve_errors(&self) -> Vec<f64> {
+        self.samples.iter().map(|(_, error)| *error).collect()
+    }
+
+    /// Relative errors of the model, in the order of the pipelines.
+    pub fn pipeline_errors(&self) -> Vec<f64> {
+        errors(&self.model, &self.pipelines)
     }
 }
 
@@ -171,8 +178,8 @@ fn scaled(model: &DelayModel, factor: f64) -> DelayModel {
     model
 }
 
-/// Relative errors of a model's predictions.
-fn errors(model: &DelayModel, pipelines: &[Pipeline]) -> Vec<f64> {
+/// Relative errors of a model's predictions; a pipeline has at least two registers that follow each other.
+pub fn errors(model: &DelayModel, pipelines: &[Pipeline]) -> Vec<f64> {
     let error = |p: &Pipeline| Some(p.design.longest_stage(model)?.delay_ps / p.delay_ps - 1.0);
     pipelines.iter().filter_map(error).collect()
 }

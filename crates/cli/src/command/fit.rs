@@ -9,8 +9,8 @@ use arith::operator::{Operator, Params};
 use arith::registry::OPERATORS;
 use attention::config::platform;
 use flow::Platform;
-use flow::fit::{Fit, Measure, cases, section};
-use hdl::{Design, Kind, Reset, Signal, Timing, elaborate};
+use flow::fit::{self, Fit, Measure, Pipeline, Sample, cases, section};
+use hdl::{Design, Kind, Operation, Reset, Signal, Timing, elaborate};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -55,7 +55,7 @@ pub fn run(args: &Args) -> Result<()> {
         tools: &tools,
     };
     let text = section::write(&fit, &about);
-    show::text(format!("{}\n{text}", samples(&fit)))?;
+    show::text(format!("{}\n{}\n{text}", samples(&fit), errors_by_model(&fit, &found)?))?;
     if args.write { write(&file(&args.platform, &found.name), version, &text) } else { Ok(()) }
 }
 
@@ -72,7 +72,7 @@ fn measured(args: &Args, platform: &Platform) -> Result<(Fit, String)> {
     let measure = Measure { flow, folder: args.output.join(&platform.name) };
     let fit = measure.operations(&cases::cases())?;
     let pipelines = measure.pipelines(pipelines(&fit)?)?;
-    Ok((fit.chained(&pipelines), flow.tools().join(", ")))
+    Ok((fit.chained(pipelines), flow.tools().join(", ")))
 }
 
 /// Every operator, pipelined with what is known so far.
@@ -120,17 +120,35 @@ fn between_registers(
     })
 }
 
-/// Every measurement with its error.
+/// Every operation with the error of its curve.
 fn samples(fit: &Fit) -> String {
-    let error = |error: f64| format!("{:+.1} %", 100.0 * error);
-    let operations = fit.samples.iter().map(|(sample, e)| {
-        let (operation, delay) = (sample.operation, format!("{:.1}", sample.delay_ps));
-        let sizes = [operation.n, operation.m].map(|size| size.to_string());
-        [vec![section::name(operation.kind)], sizes.to_vec(), vec![delay, error(*e)]].concat()
-    });
-    let pipelines = fit.pipelines.iter().map(|(name, e)| vec![name.clone(), error(*e)]);
-    let operations = table(&["operation", ">n", ">m", ">ps", ">curve"], operations);
-    format!("{operations}\n{}", table(&["pipeline", ">model"], pipelines))
+    let row = |(sample, e): &(Sample, f64)| {
+        let Operation { kind, n, m } = sample.operation;
+        vec![section::name(kind), n.to_string(), m.to_string(), format!("{:.1}", sample.delay_ps), error(*e)]
+    };
+    table(&["operation", ">n", ">m", ">ps", ">curve"], fit.samples.iter().map(row))
+}
+
+/// Every pipeline with the errors of the model, and of those that the platform has.
+fn errors_by_model(fit: &Fit, platform: &attention::config::Platform) -> Result<String> {
+    let mut columns = vec![fit.pipeline_errors()];
+    let mut header = vec![">this model".to_string()];
+    for version in platform.versions() {
+        let model = platform.delay_model(version.parse()?).map_err(anyhow::Error::msg)?;
+        columns.push(fit::errors(&model, &fit.pipelines));
+        header.push(format!(">model {version}"));
+    }
+    let header: Vec<&str> =
+        ["pipeline", ">ps"].into_iter().chain(header.iter().map(String::as_str)).collect();
+    let row = |(i, p): (usize, &Pipeline)| {
+        let errors = columns.iter().map(|errors| error(errors[i]));
+        [p.name.clone(), format!("{:.0}", p.delay_ps)].into_iter().chain(errors).collect()
+    };
+    Ok(table(&header, fit.pipelines.iter().enumerate().map(row)))
+}
+
+fn error(relative: f64) -> String {
+    format!("{:+.1} %", 100.0 * relative)
 }
 
 /// The file of a platform given by its path or name.

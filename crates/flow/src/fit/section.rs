@@ -21,23 +21,20 @@ pub struct About<'a> {
 /// The section of a model, with where it comes from and how well it fits.
 pub fn write(fit: &Fit, about: &About) -> String {
     let About { platform, version, date, tools } = *about;
-    let errors: Vec<f64> = fit.samples.iter().map(|(_, error)| error.abs()).collect();
+    let [curves, pipelines] = [&fit.curve_errors(), &fit.pipeline_errors()].map(|errors| percentages(errors));
     let unscaled: Vec<String> = UNSCALED.iter().map(|kind| name(*kind)).collect();
     let mut text = format!(
         "[delay_model.{version}]\n\
          # Fitted {date} by `flashrtl fit {platform}` with {tools}:\n\
          #   {} operations between registers, netlists sized to {RELAX} x the shortest delay, no wire load.\n\
-         #   Error of the curves: median {:.0} %, largest {:.0} % (per curve below).\n\
-         #   Curves except {} are scaled by {:.2} for chains of operations: the longest stages of\n\
-         #   {} pipelined operators are then predicted with a median error of {:.0} %, the largest {:.0} %.\n",
-        errors.len(),
-        100.0 * median(&errors),
-        100.0 * largest(&errors),
-        unscaled.join(", "),
+         #   Error of the curves: {curves} (per curve below).\n\
+         #   Curves are scaled by {:.2} for chains of operations, except\n\
+         #   {}.\n\
+         #   Error of the longest stages of {} pipelined operators: {pipelines}.\n",
+        fit.samples.len(),
         fit.chain,
+        unscaled.join(", "),
         fit.pipelines.len(),
-        100.0 * median(&fit.pipelines.iter().map(|(_, error)| error.abs()).collect::<Vec<_>>()),
-        100.0 * largest(&fit.pipelines.iter().map(|(_, error)| error.abs()).collect::<Vec<_>>()),
     );
     let model = &fit.model;
     text += &format!("clk_to_q = {:.1}\nsetup    = {:.1}\n\n", model.clk_to_q, model.setup);
@@ -92,6 +89,12 @@ fn coefficients(curve: &Curve) -> String {
 pub fn name(kind: OpKind) -> String {
     let value = toml::Value::try_from(kind).expect("a kind is a word");
     value.as_str().expect("a kind is a word").into()
+}
+
+/// The middle and the largest of some relative errors, signs aside.
+fn percentages(errors: &[f64]) -> String {
+    let errors: Vec<f64> = errors.iter().map(|error| error.abs()).collect();
+    format!("median {:.0} %, largest {:.0} %", 100.0 * median(&errors), 100.0 * largest(&errors))
 }
 
 fn largest(numbers: &[f64]) -> f64 {
