@@ -114,7 +114,7 @@ fn no_stage_of_a_pipeline_is_longer_than_the_period() {
         let design = elaborate("chain", "", Some(timing), Reset::default(), |b| {
             let kind = Kind { name: "inc", doc: "y = x + x" };
             let mut x = b.input("x", Type::unsigned(8));
-            for i in 0..6 {
+            for i in 0..12 {
                 let twice = b
                     .call(&format!("u{i}"), kind, &[("x", x)], |_, x| vec![("y", (x[0] + x[0]).truncate(8))]);
                 x = (twice[0] + b.lit(1, 8)).truncate(8);
