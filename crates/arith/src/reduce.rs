@@ -1,6 +1,6 @@
 //! Trees over the elements of a bundle: exact sums and maxima of unsigned integers.
 
-use hdl::{Kind, ModuleBuilder, OpKind, Signal, each};
+use hdl::{Kind, ModuleBuilder, OpKind, Operation, Signal, each};
 
 /// Most elements one adder node sums: the tree's levels are where pipeline registers may go.
 const WIDEST_SUM: u32 = 64;
@@ -42,7 +42,10 @@ fn sum_nodes<'b>(b: &'b ModuleBuilder, instance: &str, x: Signal<'b>, radix: u32
 /// The largest power of two of elements whose sum takes no more than half the period.
 fn sum_radix(b: &ModuleBuilder, width: u32) -> u32 {
     let Some(timing) = b.timing() else { return WIDEST_SUM };
-    let fits = |n: u32| timing.model.delay(OpKind::Sum, width + n.ilog2(), n) <= timing.period_ps / 2.0;
+    let fits = |n: u32| {
+        timing.model.delay(Operation { kind: OpKind::Sum, n: width + n.ilog2(), m: n })
+            <= timing.period_ps / 2.0
+    };
     (1..=WIDEST_SUM.ilog2()).rev().map(|k| 1 << k).find(|&n| fits(n)).unwrap_or(2)
 }
 

@@ -125,7 +125,7 @@ fn platforms() {
         ("clock.mhz=10000", "a period of 100 ps leaves nothing between registers, which take"),
         ("clock.platform=nangate54", "unknown platform; legal: "),
         ("clock.platform=nangate54", "did you mean \"nangate45\"?"),
-        ("clock.delay_model=99", "platform \"nangate45\" has no such version; it has 1"),
+        ("clock.delay_model=99", "platform \"nangate45\" has no such version; it has 1, 2"),
     ] {
         let error = fails(GOOD, &[case]);
         assert!(error.contains(expected), "{error}");

@@ -6,6 +6,7 @@ mod check;
 mod compare;
 mod doctor;
 mod export;
+mod fit;
 mod generate;
 mod list;
 mod report;
@@ -28,6 +29,7 @@ pub enum Command {
     Compare(compare::Args),
     Export(export::Args),
     Report(report::Args),
+    Fit(fit::Args),
     Run(run::Args),
     Accuracy(accuracy::Args),
     Bench(bench::Args),
@@ -47,6 +49,7 @@ impl Command {
             Command::Compare(args) => compare::run(args),
             Command::Export(args) => export::run(args),
             Command::Report(args) => report::run(args),
+            Command::Fit(args) => fit::run(args),
             Command::Run(args) => run::run(args),
             Command::Accuracy(args) => accuracy::run(args),
             Command::Bench(args) => bench::run(args),

@@ -2,6 +2,7 @@
 
 use crate::package::constraints::sdc;
 use crate::power::{Drive, PowerReport, estimate};
+use crate::prediction::Prediction;
 use crate::scope::{self, Part};
 use crate::target::Target;
 use anyhow::{Context, Result, ensure};
@@ -46,6 +47,9 @@ pub struct Synthesis {
     /// Area and timing.
     #[serde(flatten)]
     pub report: Report,
+    /// The delay model's prediction, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prediction: Option<Prediction>,
     /// Power, where it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub power: Option<PowerReport>,
@@ -60,6 +64,7 @@ impl Synthesis {
             config_hash: config.hash(),
             config: config.canonical(),
             scope: request.scope.into(),
+            prediction: Prediction::new(request, &report),
             report,
             power,
         }
@@ -148,6 +153,11 @@ impl<'a> Tools<'a> {
         let flow = Flow::new(library.clone(), args.jobs(), timeout, say)?;
         let flow = if args.no_clock_gating { flow.without_clock_gating() } else { flow };
         Ok(Tools { flow, library, timeout })
+    }
+
+    /// The tools by themselves.
+    pub fn flow(&self) -> &Flow<'a> {
+        &self.flow
     }
 
     /// Area and timing.

@@ -15,6 +15,7 @@
 //! | [`yosys`], [`opensta`] | the back-ends |
 //! | [`recipe`] | the ways of mapping logic to cells |
 //! | [`clock_gate`] | registers whose clock stands still, instead of multiplexers |
+//! | [`fit`] | delay models fitted to what comes back |
 //! | [`synthesis`] | a design through the back-ends: recipes, retries, highest frequency, hierarchy |
 //! | [`report`] | what comes back |
 //! | [`liberty`] | cells as simulation and power need them |
@@ -27,6 +28,7 @@ pub mod activity;
 pub mod clock_gate;
 mod error;
 pub mod export;
+pub mod fit;
 pub mod fusesoc;
 pub mod layout;
 pub mod liberty;

@@ -71,6 +71,8 @@ pub struct Path {
     pub to: String,
     /// Delay within the design, with the setup time of the flip-flop at its end, ps.
     pub delay_ps: f64,
+    /// The setup time in it, ps.
+    pub setup_ps: f64,
     /// Slack, ps.
     pub slack_ps: f64,
     /// The shortest period that it allows, ps.
@@ -215,6 +217,7 @@ fn path(report: &str, kind: PathKind, period_ps: f64) -> Option<Path> {
         from: point("Startpoint:")?,
         to: point("Endpoint:")?,
         delay_ps,
+        setup_ps: -number("library setup time").unwrap_or(0.0),
         slack_ps,
         min_period_ps: delay_ps / inside,
     })
@@ -260,6 +263,7 @@ No paths found.
         assert_eq!(timing.slack_ps, -100.0);
         let inner = timing.register_to_register().unwrap();
         assert_eq!((inner.delay_ps, inner.min_period_ps, inner.to.as_str()), (1500.0, 1500.0, "_2_"));
+        assert_eq!(inner.setup_ps, 40.0);
         let outer = timing.critical().unwrap();
         assert_eq!((outer.kind, outer.from.as_str()), (PathKind::RegisterToOutput, "_3_"));
         // 1700 ps inside and a fifth of the period outside.

@@ -7,9 +7,9 @@
 
 use crate::error::FlowError;
 use crate::library::Library;
-use crate::opensta::OpenSta;
+use crate::opensta::{OpenSta, Timing};
 use crate::process::Slots;
-use crate::recipe::{BALANCED, COMPACT, FAST, KEEN, RECIPES, Recipe};
+use crate::recipe::{BALANCED, COMPACT, FAST, KEEN, RECIPES, Recipe, SWIFT};
 use crate::report::{Attempt, ClockGating, Report, breakdown, copies};
 use crate::step::{Done, write};
 use crate::yosys::{Context, Hierarchy, Netlist, Yosys};
@@ -30,6 +30,8 @@ const SHORTEST: f64 = 0.3;
 const LUCK: f64 = 0.06;
 /// Netlists per recipe.
 const TRIES: usize = 3;
+/// What netlists to measure are sized to, as a multiple of the shortest delay: area counts.
+pub(crate) const RELAX: f64 = 1.1;
 /// Bisections of the search for the highest frequency.
 const BISECTIONS: usize = 3;
 
@@ -98,6 +100,28 @@ impl<'a> Flow<'a> {
         Search { flow: self, job, context }.run()
     }
 
+    /// The timing of a design whatever its clock: sized to a tenth more than the shortest delay that is reached.
+    ///
+    /// # Errors
+    /// A tool failed, or took too long.
+    pub fn relaxed(&self, job: &Job) -> Result<Timing, FlowError> {
+        self.write_inputs(job)?;
+        let context =
+            Context { yosys: &self.yosys, library: &self.library, root: &job.folder, timeout: self.timeout };
+        let search = Search { flow: self, job, context };
+        let hierarchy = search.hierarchy();
+        let front = search.front(hierarchy)?;
+        let fastest = search.attempt(&front, hierarchy, &SWIFT, 1)?;
+        let target = fastest.netlist.reached_ps.map(|ps| (RELAX * ps).ceil() as u32);
+        let relaxed = target.map(|target| search.attempt(&front, hierarchy, &SWIFT, target)).transpose()?;
+        Ok(relaxed.unwrap_or(fastest).attempt.timing)
+    }
+
+    /// The tools with their versions.
+    pub fn tools(&self) -> Vec<String> {
+        vec![self.yosys.version(), self.sta.version()]
+    }
+
     fn write_inputs(&self, job: &Job) -> Result<(), FlowError> {
         let rtl = job.folder.join("rtl");
         fs::create_dir_all(&rtl).map_err(FlowError::io(&rtl))?;
@@ -129,7 +153,7 @@ struct Search<'a> {
 
 impl Search<'_> {
     fn run(&self) -> Result<Report, FlowError> {
-        let hierarchy = if self.job.keep_hierarchy { Hierarchy::Kept } else { Hierarchy::Flat };
+        let hierarchy = self.hierarchy();
         let front = self.front(hierarchy)?;
         let mut candidates = self.recipes(&front, hierarchy)?;
         let fastest =
@@ -153,7 +177,7 @@ impl Search<'_> {
             breakdown,
             clock_gating: self.clock_gating(&front, chosen)?,
             flattened: hierarchy == Hierarchy::Flat,
-            tools: vec![self.flow.yosys.version(), self.flow.sta.version()],
+            tools: self.flow.tools(),
             note: self.flow.yosys.note(),
             liberty: library.sources.clone(),
             prepared_liberty: library.path.clone(),
@@ -161,6 +185,10 @@ impl Search<'_> {
             constraints: self.job.folder.join("design.sdc"),
             attempts: candidates.into_iter().map(|c| c.attempt).collect(),
         })
+    }
+
+    fn hierarchy(&self) -> Hierarchy {
+        if self.job.keep_hierarchy { Hierarchy::Kept } else { Hierarchy::Flat }
     }
 
     fn say(&self, what: &str) {

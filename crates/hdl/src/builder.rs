@@ -4,7 +4,7 @@ use crate::design::{Design, Reset};
 use crate::error::{Error, Kind};
 use crate::module::*;
 use crate::signal::Signal;
-use crate::timing::{OpKind, Timing};
+use crate::timing::{OpKind, Operation, Timing};
 use crate::ty::{MAX_ARITH_WIDTH, Type, index_width};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -312,16 +312,13 @@ impl ModuleBuilder {
         let Some(timing) = self.timing() else {
             return self.push(op, ty, When::At { cycle: 0, arrival: 0.0 });
         };
-        let file = match op {
-            Op::FileRead(f, _) => Some(self.state.borrow().module.files[f.index()].entry()),
-            _ => None,
-        };
-        let delay = timing.model.node_delay(&op, ty, &types, file);
         let undecided = |&i: &NodeId| matches!(self.when(i), When::Always | When::Floating);
         if op.is_wiring() && ids.iter().all(undecided) && ids.iter().any(|&i| self.when(i) == When::Floating)
         {
             return self.push(op, ty, When::Floating);
         }
+        let operation = self.state.borrow().module.operation(&op, ty);
+        let delay = operation.map_or(0.0, |operation| timing.model.delay(operation));
         let (cycle, arrival) = self.meet(&ids, delay, || describe(&op, &types));
         let mut op = op;
         op.map_operands(|id| self.at_cycle(id, cycle));
@@ -351,7 +348,7 @@ impl ModuleBuilder {
     /// Whether an operation of size `whole` cannot stand between two registers, and one of size `part` takes less.
     pub(crate) fn wants_parts(&self, kind: OpKind, whole: u32, part: u32) -> bool {
         let wants = |t: &Timing| {
-            let delay = |n| t.model.delay(kind, n, 1);
+            let delay = |n| t.model.delay(Operation::new(kind, n, 1));
             t.fresh() + delay(whole) > t.latest() && delay(part) < delay(whole)
         };
         self.is_automatic() && self.timing().is_some_and(wants)
@@ -540,12 +537,6 @@ impl State {
         self.delayed.insert((root, cycle), id);
         self.origin.insert(id, (root, cycle));
         id
-    }
-}
-
-impl RegFile {
-    fn entry(&self) -> (u32, Type) {
-        (self.depth, self.ty)
     }
 }
 

@@ -4,7 +4,6 @@ use crate::builder::{File, ModuleBuilder, address};
 use crate::error::{Error, Kind};
 use crate::module::{FileWrite, Loop, NodeId};
 use crate::signal::Signal;
-use crate::timing::OpKind;
 use crate::ty::Type;
 
 /// What the body of a recurrence returns.
@@ -103,7 +102,7 @@ impl ModuleBuilder {
         start: u32,
     ) -> (u32, u32) {
         assert_eq!(write.next.ty(), var.ty, "next state of `{}`", var.name);
-        let delay = self.timing().map_or(0.0, |t| t.model.delay(OpKind::Mux, var.ty.bits(), 1));
+        let delay = self.timing().map_or(0.0, |t| t.model.load(var.ty.bits()));
         let ends = [write.next.id(), write.enable.id(), slot.id()];
         let (end, arrival) = self.meet(&ends, delay, || format!("writing `{}`", var.name));
         let [data, enable, addr] = ends.map(|id| self.at_cycle(id, end));

@@ -101,9 +101,7 @@ impl ModuleBuilder {
         let Some(timing) = self.timing() else { return (0, 0) };
         let ids: Vec<NodeId> = inputs.iter().map(|(_, a)| a.signal.id()).collect();
         let cycle = self.latest_cycle(&ids);
-        let spread = |arg: &Arg<'_>| {
-            if count > 1 && !arg.sliced { timing.model.delay(crate::OpKind::Fanout, count, 1) } else { 0.0 }
-        };
+        let spread = |arg: &Arg<'_>| if arg.sliced { 0.0 } else { timing.model.broadcast(count) };
         let arrival =
             inputs.iter().map(|(_, a)| self.arrival(&[a.signal.id()], cycle) + spread(a)).fold(0.0, f64::max);
         let bucket = timing.bucket(arrival);

@@ -1,6 +1,6 @@
 //! Delay models: how long an operation takes, as data per platform and version.
 
-use crate::module::Op;
+use crate::module::{Module, NodeId, Op};
 use crate::ty::Type;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -12,20 +12,34 @@ use std::sync::Arc;
 pub enum OpKind {
     /// Add, subtract, negate; n = result width.
     Add,
+    /// The same with a constant operand; n = result width.
+    AddConst,
     /// Multiply; n = sum of the operand widths.
     Mul,
+    /// Multiply by a constant; n = sum of the operand widths.
+    MulConst,
     /// Sum over a bundle; n = result width, m = elements.
     Sum,
     /// Bitwise operations and single gates.
     Logic,
+    /// Complement.
+    Not,
     /// Two-way selection; n = bits steered by one select.
     Mux,
+    /// Two-way selection between a value and a constant; n = bits steered by one select.
+    MuxConst,
     /// Equality; n = operand width.
     Eq,
+    /// Equality with a constant; n = operand width.
+    EqConst,
     /// Magnitude comparison; n = operand width.
     Lt,
+    /// Magnitude comparison with a constant; n = operand width.
+    LtConst,
     /// Shift by a run-time amount; n = result width, m = 2^(amount bits).
     Shift,
+    /// Shift of a constant by a run-time amount; n = result width, m = 2^(amount bits).
+    ShiftConst,
     /// Leading-zero count; n = operand width.
     Lzc,
     /// Reduction of all bits; n = operand width.
@@ -34,8 +48,63 @@ pub enum OpKind {
     Table,
     /// Asynchronous read of a register file; n = entries, m = bits of an entry.
     Read,
-    /// One signal driving many loads; n = loads.
+    /// One signal driving the copies of an array; n = copies.
     Fanout,
+}
+
+impl OpKind {
+    /// Every kind.
+    pub const ALL: [OpKind; 20] = {
+        use OpKind::*;
+        [
+            Add, AddConst, Mul, MulConst, Sum, Logic, Not, Mux, MuxConst, Eq, EqConst, Lt, LtConst, Shift,
+            ShiftConst, Lzc, Reduce, Table, Read, Fanout,
+        ]
+    };
+
+    /// The kind that stands in where a model has no curve for this one.
+    fn general(self) -> Option<OpKind> {
+        Some(match self {
+            OpKind::AddConst => OpKind::Add,
+            OpKind::MulConst => OpKind::Mul,
+            OpKind::Not => OpKind::Logic,
+            OpKind::MuxConst => OpKind::Mux,
+            OpKind::EqConst => OpKind::Eq,
+            OpKind::LtConst => OpKind::Lt,
+            OpKind::ShiftConst => OpKind::Shift,
+            _ => return None,
+        })
+    }
+
+    /// The kind for operands of which one is constant.
+    fn with_constant(self) -> OpKind {
+        match self {
+            OpKind::Add => OpKind::AddConst,
+            OpKind::Mul => OpKind::MulConst,
+            OpKind::Mux => OpKind::MuxConst,
+            OpKind::Eq => OpKind::EqConst,
+            OpKind::Lt => OpKind::LtConst,
+            OpKind::Shift => OpKind::ShiftConst,
+            other => other,
+        }
+    }
+}
+
+/// An operation as a delay model sees it: its kind and its sizes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Operation {
+    /// Its kind.
+    pub kind: OpKind,
+    /// First size.
+    pub n: u32,
+    /// Second size, 1 where the kind has none.
+    pub m: u32,
+}
+
+impl Operation {
+    pub(crate) const fn new(kind: OpKind, n: u32, m: u32) -> Operation {
+        Operation { kind, n, m }
+    }
 }
 
 /// Delay in picoseconds: `base + log_n·log2(n) + lin_n·n + log_m·log2(m)`.
@@ -73,32 +142,71 @@ pub struct DelayModel {
 }
 
 impl DelayModel {
-    /// Delay of an operation kind at sizes `n` and `m`, in picoseconds.
-    pub fn delay(&self, kind: OpKind, n: u32, m: u32) -> f64 {
-        self.ops.get(&kind).map_or(0.0, |curve| curve.delay(n, m))
+    /// Delay of an operation in picoseconds; 0 where the model has no curve for it.
+    pub fn delay(&self, Operation { kind, n, m }: Operation) -> f64 {
+        let own = self.ops.get(&kind);
+        let curve = own.or_else(|| kind.general().and_then(|kind| self.ops.get(&kind)));
+        curve.map_or(0.0, |curve| curve.delay(n, m))
     }
 
-    /// Delay of a node, given the types of its operands; 0 for wiring.
-    pub fn node_delay(&self, op: &Op, ty: Type, operands: &[Type], file: Option<(u32, Type)>) -> f64 {
-        let widest = operands.iter().map(|t| t.width).max().unwrap_or(1);
-        let (kind, n, m) = match op {
-            Op::Add(..) | Op::Sub(..) | Op::Neg(_) => (OpKind::Add, ty.width, 1),
-            Op::Mul(..) => (OpKind::Mul, operands[0].width + operands[1].width, 1),
-            Op::Sum(_) => (OpKind::Sum, ty.width, operands[0].count),
-            Op::Not(_) | Op::And(..) | Op::Or(..) | Op::Xor(..) => (OpKind::Logic, ty.width, 1),
-            Op::Mux(..) => (OpKind::Mux, ty.bits(), 1),
-            Op::Eq(..) | Op::Ne(..) => (OpKind::Eq, widest, 1),
-            Op::Lt(..) | Op::Le(..) => (OpKind::Lt, widest, 1),
-            Op::Shl(..) | Op::Shr(..) => (OpKind::Shift, ty.width, 1 << operands[1].width.min(16)),
-            Op::Lzc(_) => (OpKind::Lzc, operands[0].width, 1),
-            Op::ReduceOr(_) | Op::ReduceAnd(_) | Op::ReduceXor(_) => (OpKind::Reduce, operands[0].bits(), 1),
-            Op::Table(_, rows) => (OpKind::Table, rows.len() as u32, ty.width),
-            Op::FileRead(..) => {
-                file.map_or((OpKind::Read, 1, 1), |(depth, ty)| (OpKind::Read, depth, ty.bits()))
-            }
-            _ => return 0.0,
+    /// What it takes a signal to reach all copies of an array, in picoseconds.
+    pub(crate) fn broadcast(&self, copies: u32) -> f64 {
+        if copies > 1 { self.delay(Operation::new(OpKind::Fanout, copies, 1)) } else { 0.0 }
+    }
+
+    /// What it takes to load a register under an enable that steers this many bits, in picoseconds.
+    pub(crate) fn load(&self, bits: u32) -> f64 {
+        self.delay(Operation::new(OpKind::Mux, bits, 1))
+    }
+}
+
+impl Module {
+    /// Its own operations, wiring left out.
+    pub fn operations(&self) -> Vec<Operation> {
+        self.nodes.iter().filter_map(|node| self.operation(&node.op, node.ty)).collect()
+    }
+
+    /// The operation that a node with this type is; `None` for wiring.
+    pub(crate) fn operation(&self, op: &Op, ty: Type) -> Option<Operation> {
+        let of = |id: &NodeId| self.node(*id).ty;
+        let constant = |ids: &[&NodeId]| ids.iter().any(|id| self.is_constant(**id));
+        let sized = |kind: OpKind, n: u32, m: u32, ids: &[&NodeId]| {
+            Operation::new(if constant(ids) { kind.with_constant() } else { kind }, n, m)
         };
-        self.delay(kind, n, m)
+        Some(match op {
+            Op::Add(a, b) | Op::Sub(a, b) => sized(OpKind::Add, ty.width, 1, &[a, b]),
+            Op::Neg(_) => Operation::new(OpKind::AddConst, ty.width, 1),
+            Op::Mul(a, b) => sized(OpKind::Mul, of(a).width + of(b).width, 1, &[a, b]),
+            Op::Sum(a) => Operation::new(OpKind::Sum, ty.width, of(a).count),
+            Op::Not(_) => Operation::new(OpKind::Not, ty.width, 1),
+            Op::And(..) | Op::Or(..) | Op::Xor(..) => Operation::new(OpKind::Logic, ty.width, 1),
+            Op::Mux(_, t, f) => sized(OpKind::Mux, ty.bits(), 1, &[t, f]),
+            Op::Eq(a, b) | Op::Ne(a, b) => sized(OpKind::Eq, of(a).width.max(of(b).width), 1, &[a, b]),
+            Op::Lt(a, b) | Op::Le(a, b) => sized(OpKind::Lt, of(a).width.max(of(b).width), 1, &[a, b]),
+            Op::Shl(a, n) | Op::Shr(a, n) => sized(OpKind::Shift, ty.width, 1 << of(n).width.min(16), &[a]),
+            Op::Lzc(a) => Operation::new(OpKind::Lzc, of(a).width, 1),
+            Op::ReduceOr(a) | Op::ReduceAnd(a) | Op::ReduceXor(a) => {
+                Operation::new(OpKind::Reduce, of(a).bits(), 1)
+            }
+            Op::Table(_, rows) => Operation::new(OpKind::Table, rows.len() as u32, ty.width),
+            Op::FileRead(file, _) => {
+                let file = &self.files[file.index()];
+                Operation::new(OpKind::Read, file.depth, file.ty.bits())
+            }
+            _ => return None,
+        })
+    }
+
+    /// Whether a node is wired together from constants only.
+    fn is_constant(&self, id: NodeId) -> bool {
+        match &self.node(id).op {
+            Op::Const(_) => true,
+            Op::Resize(a) | Op::Slice(a, _) | Op::Regroup(a) | Op::Elements(a, _) | Op::Broadcast(a) => {
+                self.is_constant(*a)
+            }
+            Op::Concat(parts) | Op::Bundle(parts) => parts.iter().all(|part| self.is_constant(*part)),
+            _ => false,
+        }
     }
 }
 

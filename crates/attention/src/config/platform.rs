@@ -35,7 +35,7 @@ impl Platform {
         if self.models.is_empty() {
             return Err(format!(
                 "platform \"{}\" has no delay model, so that nothing can be pipelined for it; pipeline for another \
-                 platform (`flashrtl list platforms`), or fit a model with scripts/fit_delay_model.py",
+                 platform (`flashrtl list platforms`), or fit a model with `flashrtl fit`",
                 self.name
             ));
         }

@@ -3,12 +3,14 @@
 use crate::evaluate::{Request, Synthesis, ToolArgs, Tools, clock, find_platform, side_by_side};
 use crate::output::write_file;
 use crate::power::{PowerArgs, PowerReport};
+use crate::prediction::Prediction;
 use crate::progress::Progress;
 use crate::scope;
 use crate::show::{self, grouped, pairs, percent, table};
 use crate::source::ConfigsArgs;
 use crate::target::Target;
 use anyhow::Result;
+use flow::fit::median;
 use flow::report::{Attempt, ClockGating};
 use flow::{Job, Report};
 use std::io::Write;
@@ -47,6 +49,9 @@ pub struct Args {
     /// Take the first netlist that meets the clock, not the smallest
     #[arg(long)]
     quick: bool,
+    /// Compare the delay model with a netlist that is sized as those it is fitted to
+    #[arg(long)]
+    check_model: bool,
     #[command(flatten)]
     tools: ToolArgs,
     #[command(flatten)]
@@ -83,7 +88,10 @@ pub fn run(args: &Args) -> Result<()> {
                 say(&format!("{}: running the netlist", job.design));
                 tools.power(request, &report, drive)
             });
-            let synthesis = Synthesis::new(request, report, power.transpose()?);
+            let mut synthesis = Synthesis::new(request, report, power.transpose()?);
+            if let Some(prediction) = synthesis.prediction.take_if(|_| args.check_model) {
+                synthesis.prediction = Some(prediction.sized_alike(&tools.flow().relaxed(job)?));
+            }
             save(&synthesis, job)?;
             Ok(synthesis)
         };
@@ -114,7 +122,8 @@ fn save(synthesis: &Synthesis, job: &Job) -> Result<()> {
 
 /// What people read.
 fn text(synthesis: &Synthesis) -> String {
-    details(&synthesis.report) + &synthesis.power.as_ref().map_or(String::new(), PowerReport::text)
+    details(&synthesis.report, synthesis.prediction.as_ref())
+        + &synthesis.power.as_ref().map_or(String::new(), PowerReport::text)
 }
 
 fn print<'j>(all: &[Synthesis], jobs: impl Iterator<Item = &'j Job>) -> Result<()> {
@@ -124,6 +133,7 @@ fn print<'j>(all: &[Synthesis], jobs: impl Iterator<Item = &'j Job>) -> Result<(
     }
     if all.len() > 1 {
         show::text(overview(all))?;
+        show::text(agreement(all))?;
     }
     Ok(())
 }
@@ -136,14 +146,37 @@ fn overview(all: &[Synthesis]) -> String {
         let [cells, flops] = [chosen.area.cells, chosen.area.flops].map(grouped);
         let area = rounded(chosen.area.um2);
         let period = rounded(chosen.timing.min_period_ps);
-        vec![s.report.design.clone(), area, rounded(chosen.area.nand2), cells, flops, period, slack]
+        let predicted = s.prediction.as_ref().map_or(String::new(), |p| rounded(p.predicted_ps));
+        vec![
+            s.report.design.clone(),
+            area,
+            rounded(chosen.area.nand2),
+            cells,
+            flops,
+            period,
+            slack,
+            predicted,
+        ]
     };
-    let columns = ["design", ">µm²", ">NAND2", ">cells", ">flops", ">min period ps", ">slack ps"];
+    let columns =
+        ["design", ">µm²", ">NAND2", ">cells", ">flops", ">min period ps", ">slack ps", ">predicted ps"];
     table(&columns, all.iter().map(row))
 }
 
+/// How many designs meet their clock, and how close the delay model is.
+fn agreement(all: &[Synthesis]) -> String {
+    let met = all.iter().filter(|s| s.report.met).count();
+    let errors: Vec<f64> = all.iter().filter_map(|s| Some(s.prediction.as_ref()?.error()?.abs())).collect();
+    let model = if errors.is_empty() {
+        String::new()
+    } else {
+        format!("; the delay model is {} off in the median of {}", percent(median(&errors)), errors.len())
+    };
+    format!("{met} of {} meet the clock{model}\n", all.len())
+}
+
 /// The figures of a design.
-fn details(report: &Report) -> String {
+fn details(report: &Report, prediction: Option<&Prediction>) -> String {
     let Attempt { area, timing, recipe, target_ps, .. } = &report.chosen;
     let mhz = 1e6 / report.period_ps;
     let verdict = if report.met { "met" } else { "NOT MET" };
@@ -169,6 +202,9 @@ fn details(report: &Report) -> String {
     ];
     if let Some(path) = timing.register_to_register() {
         rows.push(("registers", format!("{} ps from {} to {}", rounded(path.delay_ps), path.from, path.to)));
+    }
+    if let Some(prediction) = prediction {
+        rows.push(("model", prediction.text()));
     }
     if let Some(path) = timing.critical() {
         rows.push(("critical", format!("{} to {}, slack {:.0} ps", path.from, path.to, path.slack_ps)));
