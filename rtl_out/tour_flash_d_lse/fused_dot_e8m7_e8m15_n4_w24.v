@@ -97,8 +97,11 @@ module fused_dot_e8m7_e8m15_n4_w24 (
     end
   endgenerate
 
-  wire [2:0] negatives = {2'd0, term_sign[0]} + {2'd0, term_sign[1]} + {2'd0, term_sign[2]} +
-      {2'd0, term_sign[3]};
+  wire [2:0] negatives;
+  sum4_u1 u_negatives_l0 (
+    .x (term_sign),
+    .y (negatives)
+  );
 
   wire [27:0] sum;
   sum5_s25 u_sum_l0 (

@@ -3,6 +3,7 @@ sequencer_i2_b4x1_e8.v
 dot_term_e8m7.v
 max2_u9.v
 dot_align_e8m7_w24.v
+sum4_u1.v
 sum5_s25.v
 fused_dot_e8m7_e8m15_n4_w24.v
 base2_score_e8m15_q9_6.v

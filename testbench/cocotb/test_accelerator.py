@@ -6,7 +6,8 @@ What a job leaves in memory and what it counts comes from the functional model, 
 import cocotb
 from bench import BUSY, DESIGN, DONE, ERROR, FOLDER, IRQ_ENABLE, REGISTERS, SOFT_RESET, START, Host, pauses
 from cocotb.triggers import ClockCycles
-from cocotbext.axi import AxiBus, AxiResp, AxiSlave, SparseMemory
+from cocotbext.axi import AxiBus, AxiResp, AxiSlave
+from cocotbext.axi.sparse_memory import SparseMemory
 
 JOBS = DESIGN["jobs"]
 LEGAL = [job for job in JOBS if job["error"] is None]

@@ -64,7 +64,8 @@ impl FusedDot {
         let max_exp = reduce::max(m, "max_exp", exp).named("max_exp");
         let aligned = self.align(m, product, exp, sign, max_exp);
         // Two's complement wants a one more for each complement: they are counted once for all.
-        let negatives = sign.sum().named("negatives").to_signed().extend(aligned.width());
+        let negatives = reduce::sum(m, "negatives", sign).named("negatives");
+        let negatives = negatives.to_signed().extend(aligned.width());
         let sum = reduce::sum(m, "sum", m.bundle(&[aligned, negatives])).named("sum");
         let sum = sum.truncate(self.spec.sum_bits(self.length as usize)).named("sum");
         self.finish(m, sum, max_exp, scale)

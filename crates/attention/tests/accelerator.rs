@@ -209,7 +209,8 @@ fn soft_resets() {
 #[test]
 fn settings_refused() {
     let spec = AcceleratorSpec { mask: MaskSupport::Causal, ..accelerator(&FA2, BF16, [5, 2, 2]) };
-    let edits: [(fn(&mut Settings), Cause); 10] = [
+    type Edit = fn(&mut Settings);
+    let edits: [(Edit, Cause); 10] = [
         (|s| s.queries = 0, Cause::ZeroLength),
         (|s| s.keys = 0, Cause::ZeroLength),
         (|s| s.kv_heads = 0, Cause::ZeroLength),

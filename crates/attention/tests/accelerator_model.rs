@@ -82,7 +82,7 @@ fn close_to_float64_attention_for_every_mask_and_grouping() {
 
 #[test]
 fn close_for_kernels_of_other_formats() {
-    let lse = Choice::Lse(0, 0);
+    let lse = Choice::Lse(6, 0);
     let job = |spec: &AcceleratorSpec| Settings { mask: MaskMode::Causal, ..settings(spec, 10, 10) };
     let spec = AcceleratorSpec { bus_bits: 32, ..accelerator(&lse, BF16, [5, 1, 4]) };
     assert!(error(&spec, job(&spec), 4) < 0.1);

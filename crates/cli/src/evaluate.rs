@@ -183,7 +183,7 @@ impl ToolArgs {
 
 /// A platform by its name, or a platform file.
 pub fn find_platform(name: &str) -> Result<Platform> {
-    let found = platform(name).map_err(anyhow::Error::msg).context("--platform")?;
+    let found = platform(name).map_err(anyhow::Error::msg).with_context(|| format!("--platform {name}"))?;
     Ok(Platform::new(&found.name, &found.description, &found.sections)?)
 }
 

@@ -7,6 +7,9 @@ use hdl::verilog::{File, Header, identifier};
 use hdl::{Design, Op};
 use serde::de::DeserializeOwned;
 
+/// Reads what a flow brought back.
+pub type Reader = fn(&Run) -> Result<Layout, FlowError>;
+
 /// A flow that designs are exported to.
 pub struct Exporter {
     /// Its name.
@@ -18,7 +21,7 @@ pub struct Exporter {
     /// The files of the flow for a design.
     pub export: fn(&Source) -> Result<Files, FlowError>,
     /// Reads what a run of the flow brought back; `None` where it brings no figures.
-    pub read: Option<fn(&Run) -> Result<Layout, FlowError>>,
+    pub read: Option<Reader>,
 }
 
 /// Files by their paths in the folder that is exported.

@@ -105,7 +105,7 @@ pub(super) fn build(b: &ModuleBuilder, spec: &AcceleratorSpec) {
     b.drive(events.finished, engine.all_out & sink.finished);
     b.drive(events.quiet, source.quiet & sink.quiet & engine.quiet);
     b.drive(events.activity, source.moved[0] | source.moved[1] | sink.moved | engine.moved);
-    state(b, &job, &source);
+    state(b, spec, &job, &source);
     counts(b, spec, &job, &source, &sink, &engine);
 }
 
@@ -214,13 +214,15 @@ fn compute<'b>(
 }
 
 /// What the registers show.
-fn state<'b>(b: &'b ModuleBuilder, job: &Job<'b>, source: &Source<'b>) {
+fn state<'b>(b: &'b ModuleBuilder, spec: &AcceleratorSpec, job: &Job<'b>, source: &Source<'b>) {
     b.output("busy", job.busy);
     b.output("done_set", job.done_set);
     b.output("error_set", job.error_set);
     b.output("error_cause", job.error_cause);
-    b.output("block_lo", source.range[0].extend(32));
-    b.output("block_hi", source.range[1].extend(32));
+    if spec.interface == Interface::Stream {
+        b.output("block_lo", source.range[0].extend(32));
+        b.output("block_hi", source.range[1].extend(32));
+    }
 }
 
 /// What the registers count.

@@ -241,7 +241,9 @@ impl System {
     /// As [`write`](Self::write).
     pub fn soft_reset(&mut self) -> Result<(), EngineError> {
         self.write("CTRL", 0b110)?;
-        self.until_idle()
+        self.until_idle()?;
+        // A job that was over already has left its interrupt.
+        self.write("STATUS", 0b110)
     }
 
     fn until_idle(&mut self) -> Result<(), EngineError> {
@@ -287,10 +289,10 @@ impl System {
         let status = self.read("STATUS")?;
         let error = if status >> 2 & 1 == 1 { Some(cause(status >> 8 & 0xff)?) } else { None };
         self.until_idle()?;
-        if error.is_none() {
-            if let Rows::Streams(streams) = &mut self.rows {
-                streams.store(&self.spec, settings)?;
-            }
+        if error.is_none()
+            && let Rows::Streams(streams) = &mut self.rows
+        {
+            streams.store(&self.spec, settings)?;
         }
         let names: Vec<&'static str> =
             self.map.registers.iter().filter(|r| r.access == Access::Counter).map(|r| r.name).collect();

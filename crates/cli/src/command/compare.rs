@@ -152,7 +152,7 @@ impl Args {
             &plan,
             &Surroundings {
                 tools: &self.tools,
-                data: self.data.clone().or_else(|| data_of_environment()),
+                data: self.data.clone().or_else(data_of_environment),
                 output: &self.output,
                 date: humantime::format_rfc3339_seconds(date).to_string(),
                 command: format!("flashrtl {}", words.join(" ")),
@@ -226,7 +226,7 @@ impl Args {
     }
 }
 
-/// Whether a file describes a study: a design has no [[design]].
+/// Whether a file describes a study: a design has no table `design`.
 fn is_study(path: &Path) -> bool {
     let text = fs::read_to_string(path).unwrap_or_default();
     text.lines()

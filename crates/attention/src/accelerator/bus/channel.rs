@@ -134,7 +134,7 @@ pub(super) fn bytes_of(words: &[u64], ty: Type) -> Vec<u8> {
 
 /// Width and number of a port's words; elements beyond 64 bits are several.
 fn word_shape(ty: Type) -> (u32, usize) {
-    assert!(ty.width <= 64 || ty.width % 64 == 0, "a bus of {ty}");
+    assert!(ty.width <= 64 || ty.width.is_multiple_of(64), "a bus of {ty}");
     let width = ty.width.min(64);
     (width, (ty.bits() / width) as usize)
 }

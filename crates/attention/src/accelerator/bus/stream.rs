@@ -73,12 +73,13 @@ impl Source {
 
     /// Drives the inputs of a cycle.
     pub fn drive(&mut self, simulator: &mut Simulator) {
-        if !self.channel.is_busy() && !self.pauses.now() {
-            if let Some((bytes, last)) = self.beats.pop_front() {
-                self.begun = !last;
-                let words = words_of(&bytes, self.data);
-                self.channel.offer(simulator, &[&words, &[last.into()], &self.keep]);
-            }
+        if !self.channel.is_busy()
+            && !self.pauses.now()
+            && let Some((bytes, last)) = self.beats.pop_front()
+        {
+            self.begun = !last;
+            let words = words_of(&bytes, self.data);
+            self.channel.offer(simulator, &[&words, &[last.into()], &self.keep]);
         }
         self.channel.drive(simulator);
     }

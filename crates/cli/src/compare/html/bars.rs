@@ -15,7 +15,8 @@ const TINT: &str = "0.45";
 pub fn changes(results: &Results, case: &CaseResults) -> Markup {
     const ROW: f64 = 36.0;
     let baseline = results.baseline();
-    let kinds: [(&str, fn(&Figures) -> f64); 2] = [(BLUE, |f| f.area_um2), (ORANGE, |f| f.power.total_mw)];
+    type Figure = fn(&Figures) -> f64;
+    let kinds: [(&str, Figure); 2] = [(BLUE, |f| f.area_um2), (ORANGE, |f| f.power.total_mw)];
     let published = |p: &PointResults| results.published(&p.label).map(|p| [p.area, p.power]);
     let measured = |p: &PointResults| kinds.map(|(_, figure)| case.change(p, baseline, figure));
     let all = || {
