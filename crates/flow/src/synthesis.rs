@@ -27,7 +27,7 @@ const TIGHT: f64 = 0.03;
 /// Shortest target, as a part of the period.
 const SHORTEST: f64 = 0.3;
 /// How much faster than expected a recipe may turn out.
-const LUCK: f64 = 0.06;
+const LUCK: f64 = 0.15;
 /// Netlists per recipe.
 const TRIES: usize = 3;
 /// What netlists to measure are sized to, as a multiple of the shortest delay: area counts.
