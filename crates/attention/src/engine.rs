@@ -28,6 +28,9 @@ use numerics::lse::Accumulator;
 use numerics::{DotSpec, Format, Policy};
 use std::sync::Arc;
 
+/// Name of the lanes' instances.
+const LANE: &str = "lane";
+
 /// Everything that decides the engine's hardware, and its functional model.
 #[derive(Clone)]
 pub struct EngineSpec {
@@ -122,6 +125,16 @@ impl EngineSpec {
     /// Type of a slot number.
     pub fn slot_type(&self) -> Type {
         Type::unsigned(index_width(self.interleave))
+    }
+
+    /// Fewest cycles from the end of a full block to the end of the next in `design` (this engine, or what it is part
+    /// of), where the sink takes each result at once: the last key of a block waits for the results before.
+    pub fn result_cycles(&self, design: &Design) -> u32 {
+        let lanes = design.modules.iter().flat_map(|module| &module.instances).find(|i| &*i.name == LANE);
+        let latency = lanes.map_or(0, |lane| design.module(lane.module).latency());
+        let row = output::row_cycles(self, design);
+        let waits = latency + (self.block() - 1) * row + drain::HANDSHAKE;
+        waits.max(self.block() * row)
     }
 
     /// The engine as a design.
@@ -222,7 +235,7 @@ impl EngineSpec {
             inputs.push(("step_shift", anchor.shift.into()));
         }
         inputs.extend(scale.map(|s| ("scale", s.into())));
-        let lanes = b.instantiate("lane", self.lanes, lane, &inputs);
+        let lanes = b.instantiate(LANE, self.lanes, lane, &inputs);
         let [rows, empties, valids, slots, ref states @ ..] = lanes[..] else { unreachable!("four outputs") };
         let (result_valid, result_slot) = (valids.element(0), slots.element(0));
 

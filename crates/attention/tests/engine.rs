@@ -3,13 +3,15 @@
 mod support;
 
 use attention::EngineSpec;
-use attention::kernel::Quantize;
+use attention::kernel::{Division, Fa2, Quantize};
 use attention::simulate::{Block, Outcome, Stalls, run};
 use hdl::{Design, Reset};
 use numerics::catalog::{BF16, E4M3};
+use numerics::lse::Accumulator;
 use numerics::stratified::Rng;
 use sim::Program;
-use support::{FA2, KERNELS, blocks, engine, expmul, timing};
+use std::sync::Arc;
+use support::{FA2, KERNELS, block_of, blocks, engine, expmul, timing};
 
 const STALLS: Stalls = Stalls { q: 0.3, kv: 0.2, o: 0.4, seed: 0 };
 
@@ -149,4 +151,38 @@ fn a_hang_is_reported() {
     let mut simulator = program.simulator(1);
     let error = run(&spec, &mut simulator, &[job], None, never, |_| Ok(())).unwrap_err();
     assert!(error.0.contains("nothing moved"), "{error}");
+}
+
+/// Cycles that a further block of so many keys takes when nothing else stalls.
+fn cycles_of_a_block(spec: &EngineSpec, design: &Design, keys: usize) -> u64 {
+    let mut rng = Rng::new(2);
+    let job = |blocks: usize| (0..blocks).map(|_| block_of(spec, &mut rng, keys)).collect();
+    let jobs: Vec<Vec<Block>> = [4, 9].map(job).into();
+    let outcomes = outcomes(spec, design, &jobs, Stalls::default(), 1);
+    (outcomes[1].cycles - outcomes[0].cycles) / 5
+}
+
+/// Results that are divided or converted some elements at a time cost nothing where the next block has the keys that
+/// hide them, and time where it has half of them.
+#[test]
+fn results_hide_behind_the_next_block() {
+    let division = Division { recip_segments: 16, serial: true };
+    let serial =
+        EngineSpec { kernel: Arc::new(Fa2 { exp_segments: 8, division }), ..engine(&FA2, BF16, 16, 2, 3) };
+    let wide = EngineSpec {
+        accumulator: Accumulator::parse("m12").unwrap(),
+        ..engine(&KERNELS[4].1, BF16, 16, 2, 3)
+    };
+    for spec in [serial, wide].map(|spec| EngineSpec { result_elements: 2, ..spec }) {
+        for clock in [None, Some(timing(250.0))] {
+            let (spec, design) = match clock {
+                None => (spec.clone(), spec.elaborate(None, Reset::default()).unwrap()),
+                clock => spec.elaborate_auto(clock, Reset::default()).unwrap(),
+            };
+            let enough = spec.result_cycles(&design).div_ceil(spec.interleave) as usize;
+            let steps = |keys: usize| keys as u64 * u64::from(spec.interleave);
+            assert_eq!(cycles_of_a_block(&spec, &design, enough), steps(enough), "{:?}", spec.kernel);
+            assert!(cycles_of_a_block(&spec, &design, enough / 2) > steps(enough / 2), "{:?}", spec.kernel);
+        }
+    }
 }

@@ -56,6 +56,10 @@ pub struct EngineFacts {
     pub k_bytes_per_cycle: f64,
     /// Bytes of Q per cycle at full rate, over blocks that meet `max_keys` keys.
     pub q_bytes_per_cycle: f64,
+    /// Fewest cycles from the end of a full block to the end of the next, for the sake of its results.
+    pub result_cycles: u32,
+    /// Keys of a block from which on its results cost no time.
+    pub keys_that_hide_results: u32,
     /// Most keys of a query.
     pub max_keys: u32,
     /// The smallest accumulators that hold so many keys.
@@ -150,6 +154,7 @@ fn engine(target: &Target, spec: &EngineSpec) -> EngineFacts {
     let interleave = f64::from(spec.interleave);
     let row_bytes = |format: numerics::Format| f64::from(spec.head_dim * format.width()) / 8.0;
     let block_cycles = f64::from(max_keys) * interleave;
+    let result_cycles = spec.result_cycles(&target.design);
     EngineFacts {
         kernel: spec.kernel.name().into(),
         head_dim: spec.head_dim,
@@ -163,6 +168,8 @@ fn engine(target: &Target, spec: &EngineSpec) -> EngineFacts {
         keys_per_second: target.config.clock.mhz.map(|mhz| mhz * 1e6 / interleave),
         k_bytes_per_cycle: row_bytes(spec.value) / interleave,
         q_bytes_per_cycle: f64::from(spec.block()) * row_bytes(spec.dot.operand) / block_cycles,
+        result_cycles,
+        keys_that_hide_results: result_cycles.div_ceil(spec.interleave),
         max_keys,
         recommended_accumulator: target
             .config

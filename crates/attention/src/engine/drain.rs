@@ -3,6 +3,10 @@
 use super::{EngineSpec, next_of, pick};
 use hdl::{Kind, ModuleBuilder, Outputs, Signal, Type, index_width, value_width};
 
+/// Cycles of a block's end in which no row is loaded: its last key's step, the flag of its result, that no row is left,
+/// and that the drain rests.
+pub(super) const HANDSHAKE: u32 = 4;
+
 /// What the drain tells the rest of the engine.
 pub(super) struct Drain<'b> {
     /// Results of a block are awaited or still here.

@@ -12,8 +12,12 @@ use super::drain::{Conversion, Drain};
 use crate::config::ResultForm;
 use crate::kernel::Division;
 use arith::{FpConvert, FromAnchor};
-use hdl::{Kind, ModuleBuilder, ModuleId, Outputs, Signal, Type, each};
+use hdl::{Design, Kind, Module, ModuleBuilder, ModuleId, Outputs, Signal, Type, each};
 use numerics::lse::Accumulator;
+use std::sync::Arc;
+
+/// Name of the conversions' instances.
+const CONVERT: &str = "convert";
 
 /// What is done to the elements of a row.
 #[derive(Clone, Copy)]
@@ -81,7 +85,7 @@ impl Converter {
         let constant = names.into_iter().filter_map(|(name, signal)| Some((name, signal?.into())));
         let next = each(held.q.elements(0, at_once));
         let inputs: Vec<_> = [("o", next)].into_iter().chain(constant).collect();
-        let converted = m.instantiate("convert", at_once, self.element, &inputs)[0];
+        let converted = m.instantiate(CONVERT, at_once, self.element, &inputs)[0];
         let shifted = if at_once == d {
             converted
         } else {
@@ -91,6 +95,14 @@ impl Converter {
         held.set(load.mux(elementwise(m, d, wide), shifted));
         vec![("o", elementwise(m, d, |i| held.q.element(i).low(spec.output.width())))]
     }
+}
+
+/// Cycles from one finished row to the next.
+pub(super) fn row_cycles(spec: &EngineSpec, design: &Design) -> u32 {
+    let converts = |module: &&Arc<Module>| module.instances.iter().any(|i| &*i.name == CONVERT);
+    let Some(row) = design.modules.iter().find(converts) else { return 1 };
+    let latencies = row.instances.iter().map(|i| design.module(i.module).latency());
+    1 + spec.head_dim / spec.result_elements + latencies.sum::<u32>()
 }
 
 fn define_inverse(b: &ModuleBuilder, spec: &EngineSpec, division: Division) -> ModuleId {

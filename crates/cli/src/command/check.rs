@@ -62,6 +62,14 @@ fn engine_rows(engine: &EngineFacts, facts: &Facts) -> Vec<(&'static str, String
         ("block", format!("{queries_per_block} queries in {lanes} lanes; {}", engine.block_layout)),
         ("latency", format!("{} from a step to its result", cycles(facts.latency_cycles))),
         ("throughput", format!("{lanes} steps/cycle; {rate} in {per_key} each")),
+        (
+            "results",
+            format!(
+                "{} to leave, hidden behind the next block from {} on",
+                cycles(engine.result_cycles),
+                counted(engine.keys_that_hide_results as usize, "key", "keys")
+            ),
+        ),
         ("accumulator", format!("for {} keys: {}", engine.max_keys, engine.recommended_accumulator)),
         (
             "traffic",
