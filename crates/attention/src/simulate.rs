@@ -183,13 +183,17 @@ impl<'s> Pins<'s> {
 }
 
 /// Keeps every port of stimulus 0 in every cycle.
-pub(crate) struct Recorder {
+pub struct Recorder {
     inputs: Vec<(InPort, PortTrace)>,
     outputs: Vec<(OutPort, PortTrace)>,
     cycles: usize,
 }
 
 impl Recorder {
+    /// Nothing yet.
+    ///
+    /// # Errors
+    /// When the program lacks a port.
     pub fn new(program: &Program) -> Result<Self, EngineError> {
         let empty = |(name, ty)| PortTrace { name, ty, values: vec![], known: vec![] };
         let ports = |direction| program.ports(direction).into_iter().map(empty);
@@ -211,6 +215,7 @@ impl Recorder {
         self.cycles += 1;
     }
 
+    /// What was kept.
     pub fn finish(self) -> Recording {
         let trace = |ports: Vec<PortTrace>| Trace { cycles: self.cycles, ports };
         Recording {

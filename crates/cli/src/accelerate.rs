@@ -1,5 +1,7 @@
 //! An accelerator with its memory, on tensors: cycle by cycle, held against the functional model.
 
+pub mod excerpt;
+
 use crate::command::simulate::WorkloadArgs;
 use crate::show::{self, counted, grouped, percent};
 use crate::stimuli::Recorded;
@@ -12,6 +14,7 @@ use attention::accelerator::system::{Job, System};
 use attention::accelerator::{AcceleratorSpec, Interface, MaskMode, Settings, Tensor};
 use attention::accuracy::reference;
 use attention::config::{AcceleratorConfig, JobConfig};
+use attention::simulate::Recorder;
 use attention::workload::{Quantized, QuantizedHead};
 use numerics::stratified::Rng;
 use rayon::prelude::*;
@@ -145,21 +148,17 @@ fn batches<'w>(spec: &AcceleratorSpec, job: &JobConfig, quantized: &'w Quantized
             "heads {heads:?} do not divide into groups of job.group = {}",
             job.group
         );
-        let settings = settings(spec, job, [queries, keys, count]);
-        settings.check(spec).map_err(|cause| {
-            anyhow::anyhow!(
-                "{queries} queries, {keys} keys, {count} heads: the accelerator refuses that with {cause:?}"
-            )
-        })?;
-        let (settings, end) = settings.placed(spec, BASE);
+        let (settings, end) = settings(spec, job, [queries, keys, count])?.placed(spec, BASE);
         batches.push(Batch { settings, end, tensors: &quantized.heads[heads.clone()], heads });
     }
     Ok(batches)
 }
 
-fn settings(spec: &AcceleratorSpec, job: &JobConfig, [queries, keys, heads]: [u32; 3]) -> Settings {
+/// Settings that the accelerator takes; where the tensors are is left open.
+fn settings(spec: &AcceleratorSpec, job: &JobConfig, lengths: [u32; 3]) -> Result<Settings> {
     let nowhere = Tensor::default();
-    Settings {
+    let [queries, keys, heads] = lengths;
+    let settings = Settings {
         queries,
         keys,
         heads,
@@ -171,7 +170,13 @@ fn settings(spec: &AcceleratorSpec, job: &JobConfig, [queries, keys, heads]: [u3
         k: nowhere,
         v: nowhere,
         o: nowhere,
-    }
+    };
+    settings.check(spec).map_err(|cause| {
+        anyhow::anyhow!(
+            "{queries} queries, {keys} keys, {heads} heads: the accelerator refuses that with {cause:?}"
+        )
+    })?;
+    Ok(settings)
 }
 
 /// Mean and largest absolute error against float64 attention; rows that meet no key count as exact zeros.
@@ -297,8 +302,12 @@ pub fn recorded(
     let mut rng = Rng::new(seed);
     let program = Program::compile(&target.design)?;
     let timing = Timing { latency: 7, stalls: pauses, seed, ..config.memory };
+    let mut recorder = Recorder::new(&program)?;
     let mut system = System::new(spec, &program, Memory::default(), timing)?;
-    system.record()?;
+    system.observe(|simulator| {
+        recorder.cycle(simulator);
+        Ok(())
+    });
     let mut results = 0;
     for _ in 0..jobs {
         let length = |rng: &mut Rng, most: u32| 1 + rng.below(u64::from(most)) as u32;
@@ -306,15 +315,15 @@ pub fn recorded(
         let keys = length(&mut rng, VECTOR_KEYS.min(spec.max_keys));
         let job = JobConfig { window: length(&mut rng, VECTOR_KEYS), group: 1, ..config.job };
         let heads = 2.min(spec.heads).min(spec.kv_heads);
-        let (settings, end) = settings(spec, &job, [queries, keys, heads]).placed(spec, BASE);
+        let (settings, end) = settings(spec, &job, [queries, keys, heads])?.placed(spec, BASE);
         let tensors: Vec<QuantizedHead> =
             (0..heads).map(|_| random_head(spec, &mut rng, queries, keys)).collect();
         *system.memory() = image(spec, &settings, &tensors, end);
         system.check(&settings)?;
         results += (queries * heads) as usize;
     }
-    let recording = system.recording().context("every cycle was recorded")?;
-    Ok(Recorded { recording, results })
+    drop(system);
+    Ok(Recorded { recording: recorder.finish(), results })
 }
 
 fn random_head(spec: &AcceleratorSpec, rng: &mut Rng, queries: u32, keys: u32) -> QuantizedHead {

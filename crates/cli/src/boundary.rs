@@ -1,36 +1,29 @@
 //! What goes in and out of a part of a design while the whole of it runs.
 
 use anyhow::Result;
-use attention::EngineSpec;
-use attention::simulate::{Block, Recording, Stalls, run};
+use attention::simulate::Recording;
 use hdl::{Design, Direction, ModuleId};
-use sim::{Observe, PortTrace, Program, Signal, Trace};
+use sim::{Observe, PortTrace, Program, Signal, Simulator, Trace};
 use std::sync::Arc;
 
 /// Instance names from the top down to an instance of a kind, arrays as one.
 type Path = Vec<Arc<str>>;
 
-/// One recording per copy of the kind `part`, of a run of these blocks, and the unmasked steps of the run.
-pub fn record_part(
+/// One recording per copy of the kind `part`, of a run of `design`: `run` shows every settled cycle of a simulator of
+/// the program it is given. The second result is the run's.
+pub fn record_part<R>(
     design: &Design,
     part: ModuleId,
-    spec: &EngineSpec,
-    blocks: &[Block],
-    scale: Option<u64>,
-) -> Result<(Vec<Recording>, u64)> {
+    run: impl FnOnce(&Program, &mut dyn FnMut(&Simulator)) -> Result<R>,
+) -> Result<(Vec<Recording>, R)> {
     let mut paths = vec![];
     find(design, design.top, part, &mut vec![], &mut paths);
     let depth = paths.iter().map(Vec::len).max().unwrap_or(0);
     let program = Program::compile_observed(design, Observe::Depth(depth as u32))?;
     let mut taps: Vec<Tap<'_>> =
         paths.iter().flat_map(|path| Tap::copies(design, part, &program, path)).collect();
-    let mut simulator = program.simulator(1);
-    let outcomes = run(spec, &mut simulator, &[blocks.to_vec()], scale, Stalls::default(), |pins| {
-        taps.iter_mut().for_each(|tap| tap.cycle(pins.simulator));
-        Ok(())
-    })?;
-    let steps = outcomes.iter().map(|o| o.useful_steps).sum();
-    Ok((taps.into_iter().map(|tap| tap.recording).collect(), steps))
+    let of_run = run(&program, &mut |simulator| taps.iter_mut().for_each(|tap| tap.cycle(simulator)))?;
+    Ok((taps.into_iter().map(|tap| tap.recording).collect(), of_run))
 }
 
 fn find(design: &Design, at: ModuleId, part: ModuleId, path: &mut Path, found: &mut Vec<Path>) {
@@ -77,7 +70,7 @@ impl<'p> Tap<'p> {
         (0..copies).map(tap).collect()
     }
 
-    fn cycle(&mut self, simulator: &sim::Simulator) {
+    fn cycle(&mut self, simulator: &Simulator) {
         let Tap { inputs, outputs, copy, recording } = self;
         for (signals, trace) in [(inputs, &mut recording.inputs), (outputs, &mut recording.outputs)] {
             for (signal, port) in signals.iter().zip(&mut trace.ports) {

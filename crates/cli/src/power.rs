@@ -1,5 +1,6 @@
 //! Power of a netlist: it is run on a workload, and held against the graph bit for bit.
 
+use crate::accelerate::excerpt::Excerpt;
 use crate::boundary::record_part;
 use crate::command::simulate::{WorkloadArgs, quantized};
 use crate::packing::{jobs, scale};
@@ -12,14 +13,15 @@ use anyhow::{Result, bail, ensure};
 use arith::operator::Case;
 use attention::config::{DesignConfig, UnitConfig};
 use attention::datapath::Datapath;
-use attention::simulate::{Block, Recording, Stalls, record};
+use attention::simulate::{Block, Recorder, Recording, Stalls, run};
 use attention::{EngineSpec, Workload};
 use flow::activity::{self, Activity, Check};
 use flow::power::{Mapped, Power, Split};
 use flow::{Library, Report};
 use hdl::{Design, ModuleId};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use sim::Program;
+use sim::{Program, Simulator};
 use std::time::Duration;
 
 /// Stimuli side by side: bits of a word.
@@ -182,9 +184,18 @@ fn record_work(target: &Target, part: &Part, tensors: &Tensors, keys: u32) -> Re
     match (&target.kind, &target.config.design) {
         (Kind::Engine(spec), _) => {
             let (source, blocks) = blocks(target, spec, tensors(target)?, keys as usize)?;
+            let run = |blocks: &Vec<Block>, program: &Program, observe: &mut dyn FnMut(&Simulator)| {
+                let mut simulator = program.simulator(1);
+                let jobs = [blocks.clone()];
+                let outcomes = run(spec, &mut simulator, &jobs, scale(spec), Stalls::default(), |pins| {
+                    observe(pins.simulator);
+                    Ok(())
+                })?;
+                Ok(outcomes.iter().map(|o| o.useful_steps).sum())
+            };
             let recorded = match &part.origin {
-                Origin::Whole => record_engine(&target.design, spec, &blocks)?,
-                Origin::Module(id) => record_inside(&target.design, *id, spec, &blocks)?,
+                Origin::Whole => record_whole(&target.design, &blocks, run)?,
+                Origin::Module(id) => record_inside(&target.design, *id, "o_valid", &blocks, run)?,
                 Origin::Datapath(datapath) => record_datapath(&part.design, datapath, &blocks, scale(spec))?,
             };
             Ok(Recorded { source: format!("{source}, {keys} keys"), ..recorded })
@@ -197,8 +208,24 @@ fn record_work(target: &Target, part: &Part, tensors: &Tensors, keys: u32) -> Re
             );
             record_operands(&target.design, unit, config)
         }
-        (Kind::Accelerator(_), _) => {
-            bail!("--power: an accelerator is not run; use --vectorless, or measure its engine")
+        (Kind::Accelerator(spec), DesignConfig::Accelerator(config)) => {
+            let workload = tensors(target)?;
+            let source = format!("{}, {keys} keys", workload.source);
+            let quantized = quantized(&workload, target)?;
+            let excerpts = Excerpt::of(spec, config, &quantized, keys as usize, LANES)?;
+            let run = |excerpt: &Excerpt, program: &Program, observe: &mut dyn FnMut(&Simulator)| {
+                excerpt.run(spec, config, program, |simulator| {
+                    observe(simulator);
+                    Ok(())
+                })
+            };
+            let recorded = match &part.origin {
+                Origin::Module(id) => {
+                    record_inside(&target.design, *id, Excerpt::valid(spec), &excerpts, run)?
+                }
+                _ => record_whole(&target.design, &excerpts, run)?,
+            };
+            Ok(Recorded { source, ..recorded })
         }
         _ => unreachable!("a target is of the kind of its configuration"),
     }
@@ -245,29 +272,47 @@ fn steps(recordings: Vec<Recording>, work: u64, from: usize) -> Recorded {
     Recorded { recordings, work, unit_of_work: "query-key pair", from, source: String::new() }
 }
 
-fn record_engine(design: &Design, spec: &EngineSpec, blocks: &[Vec<Block>]) -> Result<Recorded> {
+/// Every port in every cycle of some runs; `run` says how many steps one took.
+fn record_whole<T: Sync>(
+    design: &Design,
+    runs: &[T],
+    run: impl Fn(&T, &Program, &mut dyn FnMut(&Simulator)) -> Result<u64> + Sync,
+) -> Result<Recorded> {
     let program = Program::compile(design)?;
-    let (mut recordings, mut work) = (vec![], 0);
-    for blocks in blocks {
-        let (outcome, recording) = record(spec, &program, blocks, scale(spec), Stalls::default())?;
-        work += outcome.useful_steps;
-        recordings.push(recording);
-    }
-    Ok(steps(recordings, work, 0))
+    let record = |of: &T| -> Result<(Recording, u64)> {
+        let mut recorder = Recorder::new(&program)?;
+        let steps = run(of, &program, &mut |simulator| recorder.cycle(simulator))?;
+        Ok((recorder.finish(), steps))
+    };
+    let recorded: Vec<(Recording, u64)> = runs.par_iter().map(record).collect::<Result<_>>()?;
+    let work = recorded.iter().map(|(_, steps)| steps).sum();
+    Ok(steps(recorded.into_iter().map(|(recording, _)| recording).collect(), work, 0))
 }
 
-/// What the copies of a part get to see while the engine works. Outputs of a part are compared from the time on when
-/// the first of its keys have come through, because what has no reset holds something else before.
-fn record_inside(
+/// What the copies of a part get to see in some runs. Outputs of a part are compared from the first result on, which
+/// the port `valid` of the design tells, because what has no reset holds something else before.
+fn record_inside<T>(
     design: &Design,
     id: ModuleId,
-    spec: &EngineSpec,
-    blocks: &[Vec<Block>],
+    valid: &str,
+    runs: &[T],
+    run: impl Fn(&T, &Program, &mut dyn FnMut(&Simulator)) -> Result<u64>,
 ) -> Result<Recorded> {
-    let (mut recordings, mut work) = (vec![], 0.0);
-    for blocks in blocks {
-        let (copies, steps) = record_part(design, id, spec, blocks, scale(spec))?;
-        ensure!(!copies.is_empty(), "--power: {} is not in the engine", design.module(id).name);
+    let (mut recordings, mut work, mut from) = (vec![], 0.0, 0);
+    for of in runs {
+        let mut first_result = None;
+        let (copies, steps) = record_part(design, id, |program, observe| {
+            let (port, mut cycle) = (program.output(valid)?, 0);
+            run(of, program, &mut |simulator| {
+                if simulator.get1(port, 0) == 1 {
+                    first_result.get_or_insert(cycle);
+                }
+                cycle += 1;
+                observe(simulator);
+            })
+        })?;
+        ensure!(!copies.is_empty(), "--power: {} is not in the design", design.module(id).name);
+        from = from.max(first_result.unwrap_or(0));
         let room = LANES - recordings.len();
         work += steps as f64 * copies.len().min(room) as f64 / copies.len() as f64;
         recordings.extend(copies.into_iter().take(room));
@@ -275,8 +320,7 @@ fn record_inside(
             break;
         }
     }
-    let shortest = recordings.iter().map(|r| r.inputs.cycles).min().unwrap_or(0);
-    Ok(steps(recordings, work.round() as u64, shortest / 2))
+    Ok(steps(recordings, work.round() as u64, from))
 }
 
 /// What a lane's datapath would meet in the engine, a query and a key in every cycle.

@@ -1,6 +1,6 @@
 //! Waveforms of a simulation as a value change dump (IEEE 1364-2005, clause 18), for GTKWave and Surfer.
 
-use crate::program::{Signal, Simulator};
+use crate::program::{Program, Signal, Simulator};
 use ::vcd::{IdCode, ReferenceIndex, SimulationCommand, TimescaleUnit, Value, VarType, Writer};
 use std::io::{self, Write};
 
@@ -38,11 +38,10 @@ impl<W: Write> Vcd<W> {
     ///
     /// # Errors
     /// When `out` cannot be written.
-    pub fn new(out: W, simulator: &Simulator, stimulus: usize, period_ps: u32) -> io::Result<Vcd<W>> {
+    pub fn new(out: W, program: &Program, stimulus: usize, period_ps: u32) -> io::Result<Vcd<W>> {
         let mut writer = Writer::new(out);
         writer.version(concat!("flashrtl ", env!("CARGO_PKG_VERSION")))?;
         writer.timescale(1, TimescaleUnit::PS)?;
-        let program = simulator.program();
         let top = Scope::tree(program.name(), program.signals());
         writer.add_module(&top.name)?;
         let clock = writer.add_wire(1, "clk")?;

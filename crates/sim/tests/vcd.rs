@@ -77,7 +77,7 @@ fn dump(observe: Observe, cycles: u64) -> Changes {
     let mut sim = program.simulator(2);
     let x = program.input("x").unwrap();
     let mut bytes = vec![];
-    let mut waves = Vcd::new(&mut bytes, &sim, 1, 1000).unwrap();
+    let mut waves = Vcd::new(&mut bytes, &program, 1, 1000).unwrap();
     for cycle in 0..cycles {
         sim.set(x, 1, &[0, 1, 2, 3, 4, cycle]);
         sim.step();

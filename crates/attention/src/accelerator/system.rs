@@ -6,7 +6,6 @@ use super::memory::Memory;
 use super::model::Counts;
 use super::registers::{self, Access, Map};
 use super::spec::{AcceleratorSpec, Cause, Interface, Settings};
-use crate::simulate::{Recorder, Recording};
 use sim::{EngineError, OutPort, Program, Simulator};
 use std::collections::BTreeMap;
 
@@ -55,8 +54,11 @@ struct Streams {
     o: Sink,
 }
 
+/// Sees every settled cycle.
+type Observer<'o> = Box<dyn FnMut(&Simulator) -> Result<(), EngineError> + 'o>;
+
 /// A running accelerator.
-pub struct System {
+pub struct System<'o> {
     spec: AcceleratorSpec,
     map: Map,
     /// The simulator.
@@ -67,10 +69,10 @@ pub struct System {
     /// Clock cycles so far.
     pub cycle: u64,
     quiet: u64,
-    recorder: Option<Recorder>,
+    observer: Option<Observer<'o>>,
 }
 
-impl System {
+impl<'o> System<'o> {
     /// An accelerator out of reset, its other state arbitrary, beside a memory. On the stream interface the rows come
     /// from there and go there all the same, and of the timing only the stalls count.
     ///
@@ -81,7 +83,7 @@ impl System {
         program: &Program,
         memory: Memory,
         timing: Timing,
-    ) -> Result<System, EngineError> {
+    ) -> Result<System<'o>, EngineError> {
         let (stalls, seed) = (timing.stalls, timing.seed);
         let rows = match spec.interface {
             Interface::Dma => Rows::Memory(Box::new(AxiMemory::new(program, memory, timing)?)),
@@ -104,23 +106,13 @@ impl System {
             irq: program.output("irq")?,
             cycle: 0,
             quiet: 0,
-            recorder: None,
+            observer: None,
         })
     }
 
-    /// Keeps every port in every cycle from now on, which must be the first.
-    ///
-    /// # Errors
-    /// When the design lacks a port.
-    pub fn record(&mut self) -> Result<(), EngineError> {
-        assert_eq!(self.cycle, 0, "a recording begins at reset");
-        self.recorder = Some(Recorder::new(self.simulator.program())?);
-        Ok(())
-    }
-
-    /// What has been recorded, if anything.
-    pub fn recording(self) -> Option<Recording> {
-        self.recorder.map(Recorder::finish)
+    /// Shows every settled cycle from now on.
+    pub fn observe(&mut self, observer: impl FnMut(&Simulator) -> Result<(), EngineError> + 'o) {
+        self.observer = Some(Box::new(observer));
     }
 
     /// The memory as it is.
@@ -142,7 +134,7 @@ impl System {
     /// One clock cycle.
     ///
     /// # Errors
-    /// When the design breaks a rule of a bus, or nothing has moved for a very long time.
+    /// When the design breaks a rule of a bus, nothing has moved for a very long time, or the observer fails.
     pub fn step(&mut self) -> Result<(), EngineError> {
         let simulator = &mut self.simulator;
         self.host.drive(simulator);
@@ -155,8 +147,8 @@ impl System {
             }
         }
         simulator.eval();
-        if let Some(recorder) = &mut self.recorder {
-            recorder.cycle(simulator);
+        if let Some(observer) = &mut self.observer {
+            observer(simulator)?;
         }
         let mut moved = self.host.sample(simulator)?;
         moved |= match &mut self.rows {

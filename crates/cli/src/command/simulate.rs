@@ -101,8 +101,11 @@ pub fn run(args: &Args) -> Result<()> {
             if args.json { show::json(&report) } else { show::text(report.text()) }
         }
         (Kind::Accelerator(spec), DesignConfig::Accelerator(config)) => {
-            ensure!(args.vcd.is_none(), "--vcd is for engines and units");
             ensure!(args.engine == EngineName::Program, "accelerators are simulated in engine program");
+            if let Some(path) = &args.vcd {
+                let (_, quantized) = args.workload.load(&target)?;
+                waves::accelerator(&target, spec, config, &quantized, path)?;
+            }
             let report = accelerate::report(&target, spec, config, &args.workload)?;
             if args.json { show::json(&report) } else { show::text(report.text()) }
         }
