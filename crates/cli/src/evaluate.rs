@@ -3,8 +3,9 @@
 use crate::package::constraints::sdc;
 use crate::power::{Drive, PowerReport, estimate};
 use crate::prediction::Prediction;
+use crate::purpose;
 use crate::scope::{self, Part};
-use crate::target::Target;
+use crate::target::{Kind, Target};
 use anyhow::{Context, Result, ensure};
 use attention::Config;
 use attention::config::platform;
@@ -47,6 +48,9 @@ pub struct Synthesis {
     /// Area and timing.
     #[serde(flatten)]
     pub report: Report,
+    /// An accelerator's area by what it is for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub purposes: Vec<purpose::Share>,
     /// The delay model's prediction, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prediction: Option<Prediction>,
@@ -58,12 +62,14 @@ pub struct Synthesis {
 impl Synthesis {
     /// What came back for a request.
     pub fn new(request: &Request, report: Report, power: Option<PowerReport>) -> Synthesis {
-        let config = &request.target.config;
+        let Target { config, design, kind, .. } = request.target;
+        let whole = matches!(kind, Kind::Accelerator(_)) && request.scope == scope::WHOLE;
         Synthesis {
             tool: crate::package::TOOL,
             config_hash: config.hash(),
             config: config.canonical(),
             scope: request.scope.into(),
+            purposes: if whole { purpose::shares(design, &report.breakdown) } else { vec![] },
             prediction: Prediction::new(request, &report),
             report,
             power,

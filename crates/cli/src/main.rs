@@ -14,7 +14,7 @@
 //! | [`scope`] | the part of a design that is synthesised; [`boundary`]: what goes in and out of it |
 //! | [`evaluate`] | such a part through the tools; [`power`]: its netlist run on the workload |
 //! | [`compare`] | designs side by side, relative to a baseline |
-//! | [`prediction`] | what the delay model says of it |
+//! | [`prediction`] | what the delay model says of it; [`purpose`]: what the area of an accelerator is for |
 //! | [`facts`] | the figures that follow from a configuration |
 //! | [`package`] | everything `generate` writes; [`output`]: how it gets to disk in one piece |
 //! | [`show`], [`progress`] | standard output and standard error |
@@ -33,6 +33,7 @@ mod plot;
 mod power;
 mod prediction;
 mod progress;
+mod purpose;
 mod scope;
 mod show;
 mod simulation;

@@ -83,6 +83,8 @@ pub struct PowerReport {
     pub work: u64,
     /// Energy of one of it, in all copies of a part, in picojoule.
     pub energy_pj: f64,
+    /// Power at rest, when all inputs stay 0 after the reset: what clock gating leaves of the clock, and leakage.
+    pub idle_mw: f64,
 }
 
 /// Parts that the printed table shows.
@@ -90,10 +92,16 @@ const SHOWN: usize = 10;
 
 impl PowerReport {
     /// The power of some work under the activity that was counted.
-    fn new(power: Power, activity: &Activity, work: u64, unit: &str, bit_exact: bool) -> PowerReport {
-        let energy_pj = power.energy_pj(work);
+    fn new(
+        [power, idle]: [Power; 2],
+        activity: &Activity,
+        work: u64,
+        unit: &str,
+        bit_exact: bool,
+    ) -> PowerReport {
+        let (energy_pj, idle_mw) = (power.energy_pj(work), idle.total_mw);
         let (recordings, unit_of_work) = (activity.stimuli, unit.to_string());
-        PowerReport { power, bit_exact, recordings, unit_of_work, work, energy_pj }
+        PowerReport { power, bit_exact, recordings, unit_of_work, work, energy_pj, idle_mw }
     }
 
     /// What people read.
@@ -113,6 +121,7 @@ impl PowerReport {
             ("registers", of(split.registers_mw)),
             ("logic", of(split.combinational_mw)),
             ("leakage", of(split.leakage_mw)),
+            ("idle", format!("{} when no input moves", of(self.idle_mw))),
             ("energy", format!("{:.3} pJ per {}", self.energy_pj, self.unit_of_work)),
             (
                 "activity",
@@ -166,18 +175,25 @@ pub fn estimate(
     let figures = |activity: &Activity, source: &str| {
         flow::power::estimate(&mapped.netlist, &mapped.library, activity, &mapped.loads, mhz, source)
     };
+    let reset = Some((part.design.reset.port(), !part.design.reset.active_low));
+    let idle = figures(&activity::idle(&mapped.program, reset), "at rest");
     let Drive::Workload { tensors, keys } = drive else {
-        let reset = Some((part.design.reset.port(), !part.design.reset.active_low));
         let activity = activity::random(&mapped.program, reset, VECTORLESS_RATE, VECTORLESS_CYCLES, 1);
         let source = format!("vectorless: random inputs, toggle rate {VECTORLESS_RATE}");
-        return Ok(PowerReport::new(figures(&activity, &source), &activity, activity.cycles, "cycle", false));
+        return Ok(PowerReport::new(
+            [figures(&activity, &source), idle],
+            &activity,
+            activity.cycles,
+            "cycle",
+            false,
+        ));
     };
     let Recorded { recordings, work, unit_of_work, from, source } =
         record_work(target, part, tensors, *keys)?;
     let traces: Vec<_> = recordings.iter().map(|r| (&r.inputs, &r.outputs)).collect();
     let activity =
         activity::replay(&mapped.program, &part.design, &traces, Check { from, ..Check::default() })?;
-    Ok(PowerReport::new(figures(&activity, &source), &activity, work, unit_of_work, true))
+    Ok(PowerReport::new([figures(&activity, &source), idle], &activity, work, unit_of_work, true))
 }
 
 fn record_work(target: &Target, part: &Part, tensors: &Tensors, keys: u32) -> Result<Recorded> {

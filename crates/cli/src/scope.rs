@@ -40,7 +40,9 @@ impl Part {
     pub fn boundary(&self, config: &Config) -> Boundary {
         match (&config.clock.timing, &self.origin) {
             (_, Origin::Whole) | (None, _) => Boundary::Outside,
-            (Some(timing), _) => Boundary::Within(timing.period_ps),
+            // What leaves a datapath is the state after the step, or a result.
+            (Some(timing), Origin::Datapath(_)) => Boundary::Registered(timing.period_ps, timing.model.setup),
+            (Some(timing), Origin::Module(_)) => Boundary::Within(timing.period_ps),
         }
     }
 }

@@ -61,3 +61,63 @@ fn an_element_has_power_from_what_it_sees_in_the_engine() {
     let modules = element["modules"].as_array().unwrap();
     assert!(modules.iter().any(|m| m["path"].as_str().unwrap().starts_with("u_mul")), "{modules:?}");
 }
+
+/// A tiny accelerator, run from its registers on.
+#[test]
+fn an_accelerator_has_power_and_areas_by_purpose() {
+    if !have_tools() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let sets = [
+        "array.head_dim=2",
+        "array.query_lanes=1",
+        "array.interleave=2",
+        "accelerator.key_tile=2",
+        "accelerator.bus_bits=32",
+        "accelerator.interface=stream",
+        "accelerator.mask=none",
+        "job.mask=none",
+    ];
+    let sets: Vec<&str> = sets.iter().flat_map(|set| ["--set", set]).collect();
+    let fixed = ["synth", "tour_accelerator", "--clock", "10", "--quick", "--keep-hierarchy", "--json"];
+    let asked = ["--power", "--keys", "8", "-o", folder.path().to_str().unwrap()];
+    let call = flashrtl(&[&fixed[..], &asked, &sets].concat());
+    let report = call.env("FLASHRTL_PDK", "").env("FLASHRTL_ORFS", "").succeeds().json();
+    let power = &report[0]["power"];
+    assert!(power["bit_exact"] == true && power["recordings"].as_u64().unwrap() > 8, "{power}");
+    assert_eq!(power["unit_of_work"], "query-key pair");
+    // Every query of the 24 of two heads meets eight keys.
+    assert_eq!(power["work"], 2 * 24 * 8);
+    let idle = number(&power["idle_mw"]) / number(&power["total_mw"]);
+    assert!((0.5..0.95).contains(&idle), "without clock gates the clock remains, {idle} of the power");
+    let purposes = report[0]["purposes"].as_array().unwrap();
+    let names: Vec<&str> = purposes.iter().map(|p| p["purpose"].as_str().unwrap()).collect();
+    assert_eq!(names, ["lanes", "engine", "buffers", "control", "interface"]);
+    let sum: f64 = purposes.iter().map(|p| number(&p["um2"])).sum();
+    assert!((sum / number(&report[0]["breakdown_um2"]) - 1.0).abs() < 1e-9, "{sum}");
+}
+
+/// What clock gates leave of the power when nothing moves.
+#[test]
+fn gated_clocks_rest() {
+    let Ok(pdk) = std::env::var("FLASHRTL_PDK") else {
+        eprintln!("SKIPPED: FLASHRTL_PDK names no folder of Liberty files");
+        return;
+    };
+    if !have_tools() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let fixed = ["synth", "fa2_bf16_d64", "--platform", "nangate45", "--quick", "--power", "--json"];
+    let sets = ["--set", "array.head_dim=4", "--set", "array.query_lanes=1", "--scope", "element"];
+    let idle = |more: &[&str]| {
+        let folder = ["--keys", "16", "-o", folder.path().to_str().unwrap()];
+        let call = flashrtl(&[&fixed[..], &sets, &folder, more].concat()).env("FLASHRTL_PDK", &pdk);
+        let power = call.succeeds().json()[0]["power"].take();
+        number(&power["idle_mw"]) / number(&power["total_mw"])
+    };
+    let (gated, free) = (idle(&[]), idle(&["--no-clock-gating"]));
+    println!("at rest {gated:.3} of the power with clock gates, {free:.3} without");
+    assert!(gated < 0.85 * free, "{gated} {free}");
+}

@@ -52,7 +52,7 @@ fn a_unit_runs_its_operands() {
 #[test]
 fn waves_are_written() {
     let folder = tempfile::tempdir().unwrap();
-    for design in ["tour", "expmul_bf16"] {
+    for design in ["tour", "expmul_bf16", "tour_accelerator"] {
         let path = folder.path().join(format!("{design}.vcd"));
         flashrtl(&["simulate", design, "--vcd", path.to_str().unwrap()]).succeeds();
         let text = fs::read_to_string(&path).unwrap();

@@ -26,7 +26,7 @@ mod simulator;
 
 pub use compile::{CompileError, Program};
 pub use probe::{Event, Meaning, Probe, probes, pulse};
-pub use random::random;
+pub use random::{idle, random};
 pub use replay::{Check, PowerUp, ReplayError, replay};
 pub use simulator::Simulator;
 

@@ -5,6 +5,7 @@ use crate::output::write_file;
 use crate::power::{PowerArgs, PowerReport};
 use crate::prediction::Prediction;
 use crate::progress::Progress;
+use crate::purpose;
 use crate::scope;
 use crate::show::{self, grouped, pairs, percent, table};
 use crate::source::ConfigsArgs;
@@ -122,7 +123,13 @@ fn save(synthesis: &Synthesis, job: &Job) -> Result<()> {
 
 /// What people read.
 fn text(synthesis: &Synthesis) -> String {
+    let purposes = if synthesis.purposes.is_empty() {
+        String::new()
+    } else {
+        format!("\n{}", purpose::text(&synthesis.purposes))
+    };
     details(&synthesis.report, synthesis.prediction.as_ref())
+        + &purposes
         + &synthesis.power.as_ref().map_or(String::new(), PowerReport::text)
 }
 

@@ -18,6 +18,9 @@ pub enum Boundary {
     /// pipelining expects them. Outputs have a fifth of the period ahead of them, or what it has planned if that is
     /// less.
     Within(f64),
+    /// As [`Within`](Boundary::Within) this period, with a register of this setup time, in picoseconds, right behind
+    /// every output.
+    Registered(f64, f64),
 }
 
 impl Boundary {
@@ -25,7 +28,10 @@ impl Boundary {
     fn part(self, port: &Port) -> f64 {
         match (self, port.direction) {
             (Boundary::Outside, _) => OUTSIDE,
-            (Boundary::Within(period_ps), Direction::Input) => f64::from(port.arrival_ps) / period_ps,
+            (Boundary::Within(period_ps) | Boundary::Registered(period_ps, _), Direction::Input) => {
+                f64::from(port.arrival_ps) / period_ps
+            }
+            (Boundary::Registered(period_ps, setup_ps), Direction::Output) => setup_ps / period_ps,
             (Boundary::Within(period_ps), Direction::Output) => {
                 (1.0 - f64::from(port.arrival_ps) / period_ps).clamp(0.0, OUTSIDE)
             }

@@ -1,4 +1,4 @@
-//! Activity where nobody recorded any: random inputs.
+//! Activity where nobody recorded any: random inputs, or none that move.
 
 use super::{Activity, Program, Simulator};
 use rand::{Rng, RngCore, SeedableRng};
@@ -30,6 +30,23 @@ pub fn random(
         }
         simulator.settle();
         simulator.count(u64::MAX);
+        simulator.clock();
+    }
+    simulator.activity(64)
+}
+
+/// Cycles in which what is under way comes to rest, and cycles that are counted then.
+const IDLE_CYCLES: usize = 64;
+
+/// Activity of a netlist that rests: after the reset all inputs stay 0, and only the clock moves.
+pub fn idle(program: &Program, reset: Option<(&str, bool)>) -> Activity {
+    let mut simulator = Simulator::new(program, || 0);
+    program.reset(&mut simulator, reset);
+    for cycle in 0..2 * IDLE_CYCLES {
+        simulator.settle();
+        if cycle >= IDLE_CYCLES {
+            simulator.count(u64::MAX);
+        }
         simulator.clock();
     }
     simulator.activity(64)
