@@ -68,6 +68,17 @@ pub(crate) fn saturate_signed<'m>(
         FixRound::HalfUp => mag.guard & (!sign | mag.sticky),
         FixRound::Floor => sign & (mag.guard | mag.sticky),
     };
+    saturate_rounded(m, sign, mag, width, increment)
+}
+
+/// As [`saturate_signed`], with the increment of the magnitude given.
+pub(crate) fn saturate_rounded<'m>(
+    m: &'m ModuleBuilder,
+    sign: Signal<'m>,
+    mag: Magnitude<'m>,
+    width: u32,
+    increment: Signal<'m>,
+) -> Signal<'m> {
     let rounded = (mag.kept + increment.named("round_up")).named("magnitude");
     let limit = m.lit(1 << (width - 1), width);
     let over = if mag.kept.width() < width { mag.over } else { mag.over | rounded.gt(limit) };

@@ -1,11 +1,9 @@
 //! Conversion between float formats, one rounding (none where the result is wider).
 
-use crate::float::{Range, Raw, constant, float_type, policy_suffix, round_pack, unpack};
+use crate::float::{Range, Raw, constant, policy_suffix, round_pack, unpack};
 use crate::operator::{Case, Operator, Params, float, scaled, signed};
-use hdl::{Kind, ModuleBuilder, ModuleId, Outputs, Signal, Type, each};
+use hdl::{ModuleBuilder, Outputs, Signal, Type};
 use numerics::{Format, Policy, scalar};
-
-const DOC: &str = "y = round(x) in the wider or narrower format";
 
 /// A converter.
 #[derive(Clone, Copy, Debug)]
@@ -19,25 +17,11 @@ pub struct FpConvert {
 }
 
 impl FpConvert {
+    pub(crate) const DOC: &'static str = "y = round(x) in the wider or narrower format";
+
     /// Name of the module kind.
     pub fn kind_name(&self) -> String {
         format!("fp_convert_{}_{}{}", self.from.name(), self.to.name(), policy_suffix(&self.policy))
-    }
-
-    /// Every element of `x` in the other format; no hardware where the formats are one.
-    pub fn call<'b>(&self, b: &'b ModuleBuilder, instance: &str, x: Signal<'b>) -> Signal<'b> {
-        if self.from == self.to {
-            return x;
-        }
-        let kind = Kind { name: &self.kind_name(), doc: DOC };
-        b.call_array(instance, x.ty().count, kind, &[("x", each(x))], |m, x| self.body(m, x[0]))[0]
-    }
-
-    /// The module kind, with input `x` and output `y`; `None` where the formats are one.
-    pub fn define(&self, b: &ModuleBuilder) -> Option<ModuleId> {
-        let kind = Kind { name: &self.kind_name(), doc: DOC };
-        let inputs = [("x", float_type(self.from))];
-        (self.from != self.to).then(|| b.define(kind, &inputs, |m, x| self.body(m, x[0])))
     }
 
     pub(crate) fn body<'m>(&self, m: &'m ModuleBuilder, x: Signal<'m>) -> Outputs<'m> {

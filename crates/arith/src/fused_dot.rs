@@ -1,13 +1,14 @@
 //! Fused dot product: exact products, aligned to the largest exponent, summed as integers, rounded once.
 //!
-//! The widths and the bit picture are those of [`numerics::dot`].
+//! The widths and the bit picture are those of [`numerics::dot`]. Fixed-point products have one exponent and are summed as
+//! they are.
 
 use crate::float::{Range, Raw, constant, normalize, policy_suffix, round_pack, saturate_amount, unpack};
 use crate::operator::{Case, Operator, Params, float, scaled};
 use crate::reduce;
 use hdl::{Kind, ModuleBuilder, Outputs, Signal, Type, each};
 use numerics::stratified::Stratified;
-use numerics::{DotSpec, Policy, dot};
+use numerics::{DotSpec, Fixed, Format, Number, Policy, dot};
 
 /// A dot-product unit.
 #[derive(Clone, Copy, Debug)]
@@ -59,7 +60,21 @@ impl FusedDot {
     ) -> Outputs<'m> {
         assert_eq!(self.spec.scale.is_some(), scale.is_some(), "scale and its format go together");
         let scale = scale.map(|s| m.stable(s));
-        let terms = self.terms(m, a, c);
+        match self.spec.operand {
+            Number::Float(format) => self.floating(m, format, a, c, scale),
+            Number::Fixed(fixed) => self.fixed(m, fixed, a, c, scale),
+        }
+    }
+
+    fn floating<'m>(
+        &self,
+        m: &'m ModuleBuilder,
+        format: Format,
+        a: Signal<'m>,
+        c: Signal<'m>,
+        scale: Option<Signal<'m>>,
+    ) -> Outputs<'m> {
+        let terms = self.terms(m, format, a, c);
         let (product, exp, sign) = (terms[0], terms[1], terms[2]);
         let max_exp = reduce::max(m, "max_exp", exp).named("max_exp");
         let aligned = self.align(m, product, exp, sign, max_exp);
@@ -68,12 +83,38 @@ impl FusedDot {
         let negatives = negatives.to_signed().extend(aligned.width());
         let sum = reduce::sum(m, "sum", m.bundle(&[aligned, negatives])).named("sum");
         let sum = sum.truncate(self.spec.sum_bits(self.length as usize)).named("sum");
-        self.finish(m, sum, max_exp, scale)
+        // The window's top bit weighs 2^(max_exp - 2·bias + 1), with max_exp a sum of fields.
+        let growth = i64::from(sum.width() - 1) - i64::from(self.spec.align_bits);
+        self.finish(m, sum, Some(max_exp), growth + 1 - 2 * format.bias(), scale)
+    }
+
+    fn fixed<'m>(
+        &self,
+        m: &'m ModuleBuilder,
+        format: Fixed,
+        a: Signal<'m>,
+        c: Signal<'m>,
+        scale: Option<Signal<'m>>,
+    ) -> Outputs<'m> {
+        let name = format!("dot_product_{}", self.spec.operand.name());
+        let kind = Kind { name: &name, doc: "product = a * b, two's complement" };
+        let product = m.call_array("term", self.length, kind, &[("a", each(a)), ("b", each(c))], |_, x| {
+            vec![("product", x[0].reinterpret(true) * x[1].reinterpret(true))]
+        })[0];
+        let sum = reduce::sum(m, "sum", product).named("sum");
+        let sum = sum.truncate(self.spec.sum_bits(self.length as usize)).named("sum");
+        let top = i64::from(sum.width()) - 2 - 2 * i64::from(format.frac_bits);
+        self.finish(m, sum, None, top, scale)
     }
 
     /// Per element: significand product, sum of the exponent fields (0 for a zero product), sign.
-    fn terms<'m>(&self, m: &'m ModuleBuilder, a: Signal<'m>, c: Signal<'m>) -> Vec<Signal<'m>> {
-        let format = self.spec.operand;
+    fn terms<'m>(
+        &self,
+        m: &'m ModuleBuilder,
+        format: Format,
+        a: Signal<'m>,
+        c: Signal<'m>,
+    ) -> Vec<Signal<'m>> {
         let name = format!("dot_term_{}", format.name());
         let kind = Kind { name: &name, doc: "exact product of two significands, sum of their exponents" };
         m.call_array("term", self.length, kind, &[("a", each(a)), ("b", each(c))], |m, x| {
@@ -118,23 +159,27 @@ impl FusedDot {
         })[0]
     }
 
-    /// Sign and magnitude, normalisation, scale, rounding.
+    /// Sign and magnitude, normalisation, scale, rounding. The exponent of the magnitude's top bit is `max_exp`, if there
+    /// is one, and `offset`.
     fn finish<'m>(
         &self,
         m: &'m ModuleBuilder,
         sum: Signal<'m>,
-        max_exp: Signal<'m>,
+        max_exp: Option<Signal<'m>>,
+        offset: i64,
         scale: Option<Signal<'m>>,
     ) -> Outputs<'m> {
-        let (operand, result) = (self.spec.operand, self.spec.result);
+        let result = self.spec.result;
         let sign = sum.msb().named("sum_sign");
         let width = sum.width() - 1;
         let magnitude = sign.mux((-sum).low(width), sum.low(width)).named("magnitude");
         let zero = magnitude.is_zero().named("sum_is_zero");
         let (sig, leading_zeros) = normalize(magnitude);
-        let growth = i64::from(width) - i64::from(self.spec.align_bits);
-        let offset = result.bias() - 2 * operand.bias() + 1 + growth;
-        let exp = max_exp.to_signed() - leading_zeros.to_signed() + constant(m, offset);
+        let offset = constant(m, offset + result.bias());
+        let exp = match max_exp {
+            Some(max_exp) => max_exp.to_signed() - leading_zeros.to_signed() + offset,
+            None => offset - leading_zeros.to_signed(),
+        };
         let raw = match scale {
             None => Raw { sign: !zero & sign, exp: exp.named("exp"), sig, zero },
             Some(scale) => self.scaled(m, scale, Raw { sign: !zero & sign, exp, sig, zero }),

@@ -7,6 +7,7 @@
 pub mod anchor;
 pub mod base2_score;
 mod constant;
+pub mod convert;
 pub mod exp;
 pub mod exp2;
 pub mod exp_mul;
@@ -28,6 +29,7 @@ pub mod sigmoid;
 
 pub use anchor::{AlignToAnchor, FromAnchor};
 pub use base2_score::ToBase2Score;
+pub use convert::Convert;
 pub use exp::Exp;
 pub use exp_mul::ExpMul;
 pub use exp2::Exp2Fraction;

@@ -1,18 +1,19 @@
 //! Parts that kernels use and that are no units of their own, against their references: the dot product with a run-time
-//! scale, base-2 scores and fractions, levels and scores of ExpMul, mixed formats, subtraction, σ and ln in the widths of
+//! scale and of fixed point, conversions of fixed point, base-2 scores and fractions, levels and scores of ExpMul, mixed formats, subtraction, σ and ln in the widths of
 //! accumulators.
 
 mod support;
 
+use arith::convert::number_type;
 use arith::operator::Case;
-use arith::{Exp2Fraction, ExpMul, FpAdd, FpMul, FusedDot, Ln, Sigmoid, ToBase2Score};
+use arith::{Convert, Exp2Fraction, ExpMul, FpAdd, FpMul, FusedDot, Ln, Sigmoid, ToBase2Score};
 use hdl::{Design, ModuleBuilder, Reset, Signal, Timing, Type, elaborate};
 use numerics::catalog::{BF16, E4M3, FP32};
 use numerics::lse::LseSpec;
-use numerics::stratified::Stratified;
+use numerics::stratified::{Rng, Stratified};
 use numerics::{
-    Base2Score, Base2Spec, DotSpec, ExpMulSpec, Format, Policy, SigmoidForm, SigmoidLnSpec, catalog, dot,
-    scalar,
+    Base2Score, Base2Spec, DotSpec, ExpMulSpec, Fixed, Format, Number, Policy, Rounding, SigmoidForm,
+    SigmoidLnSpec, catalog, dot, scalar,
 };
 use support::{STIMULI, simulate, timing};
 
@@ -61,18 +62,82 @@ fn dot_with_a_scale() {
     ];
     for (spec, length) in specs.into_iter().zip([5, 8, 33, 1]) {
         let format = spec.scale.unwrap();
-        let (mut vectors, mut scales) = (Stratified::new(spec.operand, 1), Stratified::new(format, 2));
+        let (mut vectors, mut scales) =
+            (Stratified::new(spec.operand.float().unwrap(), 1), Stratified::new(format, 2));
         let scales: Vec<u64> = (0..STIMULI).map(|_| scales.value()).collect();
         let case = |n: usize| {
             let (a, b) = vectors.vectors(length);
             vec![a, b, vec![scales[n % STIMULI]]] // a scale stays while anything is in flight
         };
         let cases: Vec<Case> = (0..20_000).map(case).collect();
-        let row = float(spec.operand).times(length as u32);
+        let row = number_type(spec.operand).times(length as u32);
         let unit = FusedDot { spec, length: length as u32, policy };
         let expected = |c: &Case| dot::dot(&spec, &policy, &c[0], &c[1], Some(c[2][0]));
         let inputs = [("a", row), ("b", row), ("scale", float(format))];
         check(&cases, expected, &inputs, |b, x| unit.call(b, "dot", x[0], x[1], Some(b.stable(x[2]))));
+    }
+}
+
+/// Integers of a format, a third of the rows at an end of the range.
+fn fixed_row(rng: &mut Rng, format: Fixed, length: usize) -> Vec<u64> {
+    let end = [format.min(), format.max()][rng.below(2) as usize];
+    let far = rng.below(3) == 0;
+    let element = |rng: &mut Rng| format.min() + rng.below(1 << format.width()) as i64;
+    (0..length).map(|_| format.pattern(if far { end } else { element(rng) })).collect()
+}
+
+#[test]
+fn dot_of_fixed_point() {
+    let policy = Policy::default();
+    let cases = [
+        ("q8.8", FP32, None, 64),
+        ("q8.8", BF16, Some(BF16), 5),
+        ("q1.27", FP32, None, 33),
+        ("q3.1", BF16, None, 1),
+        ("q8.8", FP32, Some(FP32), 33),
+    ];
+    for (name, result, scale, length) in cases {
+        let operand = Number::parse(name).unwrap();
+        let Number::Fixed(format) = operand else { unreachable!() };
+        let spec = DotSpec { scale, ..DotSpec::new(operand, result) };
+        let unit = FusedDot { spec, length: length as u32, policy };
+        let mut rng = Rng::new(3);
+        let scales: Vec<u64> = scale.map_or(vec![], |format| {
+            (0..STIMULI).map(|i| Stratified::new(format, i as u64).value()).collect()
+        });
+        let case = |n: usize| {
+            let rows = [(); 2].map(|()| fixed_row(&mut rng, format, length));
+            rows.into_iter().chain(scale.map(|_| vec![scales[n % STIMULI]])).collect()
+        };
+        let cases: Vec<Case> = (0..5_000).map(case).collect();
+        let row = number_type(operand).times(length as u32);
+        let inputs = [("a", row), ("b", row)].into_iter().chain(scale.map(|format| ("scale", float(format))));
+        let inputs: Vec<_> = inputs.collect();
+        let expected = |c: &Case| dot::dot(&spec, &policy, &c[0], &c[1], c.get(2).map(|scale| scale[0]));
+        check(&cases, expected, &inputs, |b, x| {
+            unit.call(b, "dot", x[0], x[1], x.get(2).map(|&scale| b.stable(scale)))
+        });
+    }
+}
+
+/// Between every two of these formats and under both roundings; every pattern of up to 16 bits.
+#[test]
+fn conversions_with_fixed_point() {
+    let formats =
+        ["bf16", "fp8-e4m3", "q8.8", "q4.4", "q1.11", "q8.11", "q2.0"].map(|n| Number::parse(n).unwrap());
+    for (from, to) in formats.into_iter().flat_map(|from| formats.map(|to| (from, to))) {
+        if from == to || (from.float().is_some() && to.float().is_some()) {
+            continue;
+        }
+        let legal = |bits: &u64| from.float().is_none_or(|format| format.is_finite(*bits));
+        let step = if from.width() > 16 { 7 } else { 1 };
+        let cases: Vec<Case> =
+            (0..1u64 << from.width()).step_by(step).filter(legal).map(|bits| vec![vec![bits]]).collect();
+        for policy in [Rounding::Rne, Rounding::Rtz].map(Policy::with_rounding) {
+            let unit = Convert { from, to, policy };
+            let expected = |c: &Case| scalar::convert(from, to, &policy, c[0][0]);
+            check(&cases, expected, &[("x", number_type(from))], |b, x| unit.call(b, "convert", x[0]));
+        }
     }
 }
 

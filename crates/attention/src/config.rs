@@ -39,8 +39,8 @@ pub use platform::{Platform, platform, platform_names};
 pub(crate) use section::Section;
 pub(crate) use warnings::{coarse_score, enough_bits, fixed_bits, most_summands, sum_stagnates};
 
-use numerics::lse::Accumulator;
-use numerics::{DotSpec, Format, Policy, Rounding, Specials, Subnormals, catalog};
+use numerics::lse::{Accumulator, Elements};
+use numerics::{DotSpec, Format, Number, Policy, Rounding, Specials, Subnormals, catalog};
 use source::Source;
 use std::fmt::Display;
 use std::path::Path;
@@ -146,14 +146,15 @@ pub enum Interleave {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FormatConfig {
     /// q, k and v.
-    pub input: Format,
+    pub input: Number,
     /// s = scale·q·k and the running maximum m.
     pub score: Format,
     /// Output accumulator o and running sum ℓ.
     pub accumulator: Accumulator,
     /// Result rows.
-    pub output: Format,
-    /// Alignment window of the fused dot product in bits; default 2·(input man_bits + 1) + 8.
+    pub output: Number,
+    /// Alignment window of the fused dot product in bits; default 2·(input man_bits + 1) + 8. In fixed point the bits of a
+    /// product, and nothing else is legal.
     pub align_bits: u32,
 }
 
@@ -351,7 +352,7 @@ fn merge(top: &mut Section, format: &mut Section) -> Result<DesignConfig, Config
     let (stimuli, seed) = operands(top)?;
     Ok(DesignConfig::Unit(UnitConfig {
         op: "merge".into(),
-        format: engine.format.input,
+        format: engine.format.input.float().unwrap_or(engine.format.score),
         parameters: toml::Table::new(),
         stimuli,
         seed,
@@ -387,7 +388,7 @@ fn accelerator(top: &mut Section, format: &mut Section) -> Result<DesignConfig, 
     let shape = ShapeConfig::read(&mut section)?;
     section.finish()?;
     let mut section = top.section("job")?;
-    let job = JobConfig::read(&mut section, shape.mask)?;
+    let job = JobConfig::read(&mut section, shape.mask, engine.kernel.scale)?;
     section.finish()?;
     let mut section = top.section("memory")?;
     let memory = accelerator::memory(&mut section)?;
@@ -437,12 +438,19 @@ fn result_elements(section: &mut Section, head_dim: u32) -> Result<Option<u32>, 
 }
 
 fn formats(section: &mut Section, head_dim: u32, kernel: &KernelConfig) -> Result<FormatConfig, ConfigError> {
-    let input = section.format("input", catalog::BF16)?;
+    let input = section.number("input", catalog::BF16)?;
     let score = section.format("score", catalog::BF16)?;
     not_fp8(section, "score", score, "the running maximum is kept in it")?;
     kernel.kernel.check_score(score).map_err(|problem| section.error("score", problem))?;
     let accumulator = accumulator(section, input, kernel)?;
-    let output = section.format("output", catalog::BF16)?;
+    let output = section.number("output", catalog::BF16)?;
+    if let (Elements::Anchored { .. }, Number::Fixed(_)) = (accumulator.elements(input), output) {
+        let problem = format!(
+            "a fixed-point accumulator follows the exponents of {input} values, and gives floating-point results; use a \
+             fixed-point format.input, or a floating-point format.accumulator"
+        );
+        return Err(section.error("output", problem));
+    }
     let mut dot = DotSpec::new(input, score);
     if kernel.scale == ScaleInput::Port {
         dot = dot.with_scale(score);
@@ -452,12 +460,30 @@ fn formats(section: &mut Section, head_dim: u32, kernel: &KernelConfig) -> Resul
         let named = format!("align_bits = {} ", dot.align_bits); // the error names it itself
         return Err(section.error("align_bits", problem.trim_start_matches(&named)));
     }
+    let widest = dot.scaled_bits(head_dim as usize).max(dot.sum_bits(head_dim as usize) + 1);
+    if widest > hdl::MAX_ARITH_WIDTH {
+        let key = if dot.scale.is_some() { "score" } else { "align_bits" };
+        return Err(section.error(key, too_wide(&dot, head_dim, widest)));
+    }
     Ok(FormatConfig { input, score, accumulator, output, align_bits: dot.align_bits })
+}
+
+fn too_wide(dot: &DotSpec, head_dim: u32, bits: u32) -> String {
+    let (scale, remedy) = match dot.scale {
+        Some(format) => (format!(" times a scale in {format}"), ", or kernel.scale = \"unit\""),
+        None => (String::new(), ""),
+    };
+    format!(
+        "the sum of {head_dim} products of {} in {} bits{scale} takes {bits} bits, at most {}; use fewer{remedy}",
+        dot.operand,
+        dot.align_bits,
+        hdl::MAX_ARITH_WIDTH
+    )
 }
 
 fn accumulator(
     section: &mut Section,
-    value: Format,
+    value: Number,
     kernel: &KernelConfig,
 ) -> Result<Accumulator, ConfigError> {
     const KEY: &str = "accumulator";

@@ -14,6 +14,7 @@ use crate::functional::largest_exponent;
 use crate::kernel::{Division, Kernel, Model, ScalarStep, State};
 use crate::simulate::Block;
 use arith::FusedDot;
+use arith::convert::number_type;
 use arith::float::float_type;
 use hdl::{Design, Kind, ModuleBuilder, Reset, Signal, Timing, Type, each};
 use numerics::dot;
@@ -48,7 +49,7 @@ impl Datapath {
 
     fn inputs(&self) -> Vec<(&'static str, Type)> {
         let spec = &self.spec;
-        let (row, element) = (float_type(spec.dot.operand).times(spec.head_dim), spec.element_type());
+        let (row, element) = (number_type(spec.dot.operand).times(spec.head_dim), spec.element_type());
         let mut inputs = vec![("q", row), ("k", row)];
         inputs.extend(spec.dot.scale.map(|format| ("scale", float_type(format))));
         inputs.push(("fresh", Type::unsigned(1)));

@@ -22,10 +22,11 @@ mod values;
 use crate::config::{EngineConfig, Interleave, ResultForm, ScaleInput};
 use crate::kernel::Kernel;
 use crate::lane;
+use arith::convert::number_type;
 use arith::float::float_type;
 use hdl::{Design, Kind, ModuleBuilder, ModuleId, Reset, Signal, Timing, Type, each, index_width};
-use numerics::lse::Accumulator;
-use numerics::{DotSpec, Format, Policy};
+use numerics::lse::{Accumulator, Elements};
+use numerics::{DotSpec, Format, Number, Policy};
 use std::sync::Arc;
 
 /// Name of the lanes' instances.
@@ -47,13 +48,13 @@ pub struct EngineSpec {
     /// The dot product q·k: formats of q and k and of the score, window, run-time scale if there is one.
     pub dot: DotSpec,
     /// Format of v.
-    pub value: Format,
+    pub value: Number,
     /// Representation of o and ℓ.
     pub accumulator: Accumulator,
     /// Key rows of a block that is accumulated apart and then merged; `None` accumulates at one level.
     pub key_block: Option<u32>,
     /// Format of the result rows.
-    pub output: Format,
+    pub output: Number,
     /// Elements of a finished row that are brought to that format at a time, a divisor of `head_dim`.
     pub result_elements: u32,
     /// Whether the engine gives result rows or partial states.
@@ -67,8 +68,8 @@ impl EngineSpec {
     pub fn new(name: &str, config: &EngineConfig, policy: Policy) -> EngineSpec {
         let format = &config.format;
         let scale = (config.kernel.scale == ScaleInput::Port).then_some(format.score);
-        let dot =
-            DotSpec { operand: format.input, result: format.score, align_bits: format.align_bits, scale };
+        let (operand, result) = (format.input, format.score);
+        let dot = DotSpec { operand, result, align_bits: format.align_bits, scale };
         let interleave = match config.array.interleave {
             Interleave::Auto => 1,
             Interleave::Fixed(slots) => slots,
@@ -116,10 +117,26 @@ impl EngineSpec {
         Type::unsigned(self.accumulator.width())
     }
 
-    /// Type of an exponent field of v, which a fixed-point o is aligned to; `None` for a floating-point one.
+    /// What an element of o means.
+    pub fn elements(&self) -> Elements {
+        self.accumulator.elements(self.value)
+    }
+
+    /// Type of an exponent field of v, which a fixed-point o is aligned to; `None` for a floating-point one, and where v
+    /// is fixed point too.
     pub fn anchor_type(&self) -> Option<Type> {
-        let fixed = matches!(self.accumulator, Accumulator::Fixed { .. });
-        fixed.then(|| Type::unsigned(self.value.exp_bits))
+        match self.elements() {
+            Elements::Anchored { value, .. } => Some(Type::unsigned(value.exp_bits)),
+            Elements::Numbers(_) => None,
+        }
+    }
+
+    /// The format of floating-point results.
+    ///
+    /// # Panics
+    /// When they are fixed point; an o below an anchor is refused that.
+    pub(crate) fn float_output(&self) -> Format {
+        self.output.float().expect("an o below an anchor gives floating-point results")
     }
 
     /// Type of a slot number.
@@ -185,13 +202,13 @@ impl EngineSpec {
     fn build(&self, b: &ModuleBuilder) {
         b.explicit();
         let (d, block) = (self.head_dim, self.block());
-        let row = float_type(self.dot.operand).times(d);
+        let row = number_type(self.dot.operand).times(d);
         let bit = Type::unsigned(1);
         let [q_valid, q_active, q_last] = ["q_valid", "q_active", "q_last"].map(|n| b.input(n, bit));
         let q_data = b.input("q_data", row);
         let kv_valid = b.input("kv_valid", bit);
         let k_data = b.input("k_data", row);
-        let v_data = b.input("v_data", float_type(self.value).times(d));
+        let v_data = b.input("v_data", number_type(self.value).times(d));
         let kv_mask = b.input("kv_mask", Type::unsigned(1).times(block));
         let kv_last = b.input("kv_last", bit);
         let kv_exp = self.anchor_type().map(|ty| b.input("kv_exp", ty));

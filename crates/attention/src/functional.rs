@@ -4,7 +4,7 @@ use crate::config::ResultForm;
 use crate::engine::EngineSpec;
 use crate::kernel::{Model, State};
 use hdl::Type;
-use numerics::dot;
+use numerics::{Number, dot};
 
 /// What a query gives.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -49,7 +49,7 @@ pub fn attend_with(
 
 /// The result row of a state; zeros of the empty one.
 pub fn result(spec: &EngineSpec, model: &dyn Model, state: Option<&State>) -> Vec<u64> {
-    state.map_or_else(|| vec![spec.output.zero(false); spec.head_dim as usize], |state| model.result(state))
+    state.map_or_else(|| vec![spec.output.zero(); spec.head_dim as usize], |state| model.result(state))
 }
 
 /// A state's ports: the scalar variables side by side, the first in the low bits; the sum, if the kernel has one; o; and
@@ -131,7 +131,8 @@ pub fn accumulate(
     outer
 }
 
-/// The largest exponent field of a value row.
+/// The largest exponent field of a value row; 0 in fixed point.
 pub fn largest_exponent(spec: &EngineSpec, row: &[u64]) -> u64 {
-    row.iter().map(|&v| spec.value.exp_field(v)).max().unwrap_or(0)
+    let Number::Float(format) = spec.value else { return 0 };
+    row.iter().map(|&v| format.exp_field(v)).max().unwrap_or(0)
 }

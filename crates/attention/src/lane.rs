@@ -8,6 +8,7 @@ use crate::config::ResultForm;
 use crate::engine::EngineSpec;
 use crate::kernel::ScalarStep;
 use arith::FusedDot;
+use arith::convert::number_type;
 use arith::float::float_type;
 use hdl::{Arg, Kind, ModuleBuilder, ModuleId, Outputs, Signal, StateVar, Type, Update, Write, each};
 
@@ -25,7 +26,7 @@ pub(crate) fn define(b: &ModuleBuilder, spec: &EngineSpec) -> ModuleId {
 
 fn ports(spec: &EngineSpec) -> Vec<(&'static str, Type)> {
     let bit = Type::unsigned(1);
-    let row = float_type(spec.dot.operand).times(spec.head_dim);
+    let row = number_type(spec.dot.operand).times(spec.head_dim);
     let slot = spec.slot_type();
     let (blocks, fixed) = (spec.key_block.is_some(), spec.anchor_type().is_some());
     let optional = [

@@ -11,9 +11,9 @@ use crate::engine::EngineSpec;
 use crate::functional::{self, accumulate, state_ports};
 use crate::kernel::{ScalarStep, State};
 use arith::operator::{Case, Operator, Params};
-use arith::{FpConvert, FromAnchor};
+use arith::{Convert, FromAnchor};
 use hdl::{Arg, Kind, ModuleBuilder, Outputs, Signal, Type, each};
-use numerics::lse::Accumulator;
+use numerics::lse::Elements;
 use numerics::stratified::{Rng, Stratified};
 
 /// The merge unit of an engine.
@@ -134,21 +134,20 @@ impl MergeUnit {
     fn row<'m>(&self, m: &'m ModuleBuilder, state: &Partial<'m>) -> Signal<'m> {
         let spec = &self.spec;
         let d = spec.head_dim;
-        let row = match (spec.accumulator, state.anchor) {
+        let policy = spec.policy;
+        let row = match (spec.elements(), state.anchor) {
             _ if spec.kernel.has_sum() => {
                 let division = spec.kernel.division().expect("a sum is there to divide by");
                 division.row(m, spec, state.elements.elements(1, d), state.elements.element(0))
             }
-            (Accumulator::Fixed { frac_bits, .. }, Some(anchor)) => {
-                let convert =
-                    FromAnchor { format: spec.value, frac_bits, result: spec.output, policy: spec.policy };
+            (Elements::Anchored { value: format, frac_bits }, anchor) => {
+                let anchor = anchor.expect("a state below an anchor has it");
+                let convert = FromAnchor { format, frac_bits, result: spec.float_output(), policy };
                 convert.call(m, "o_convert", state.elements, anchor)
             }
-            _ => FpConvert { from: spec.float(), to: spec.output, policy: spec.policy }.call(
-                m,
-                "o_convert",
-                state.elements,
-            ),
+            (Elements::Numbers(from), _) => {
+                Convert { from, to: spec.output, policy }.call(m, "o_convert", state.elements)
+            }
         };
         state.empty.mux(m.zero(row.ty()), row).named("row")
     }

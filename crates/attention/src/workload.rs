@@ -102,6 +102,14 @@ impl Workload {
         self
     }
 
+    /// The same scores where they are multiplied by `scale` later: q divided by it.
+    pub fn unscaled(&self, scale: f64) -> Workload {
+        let mut workload = self.clone();
+        let elements = workload.heads.iter_mut().flat_map(|head| &mut head.q);
+        elements.for_each(|x| *x = (f64::from(*x) / scale) as f32);
+        workload
+    }
+
     /// Queries of all heads.
     pub fn queries(&self) -> usize {
         self.heads.iter().map(|head| head.rows.len()).sum()

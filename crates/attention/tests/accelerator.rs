@@ -12,19 +12,20 @@ use attention::accelerator::{
 use attention::config::ResultForm;
 use attention::workload::QuantizedHead;
 use hdl::Reset;
+use numerics::Number;
 use numerics::catalog::{BF16, E4M3};
 use numerics::lse::Accumulator;
-use numerics::stratified::Rng;
+use numerics::stratified::{Rng, corner};
 use sim::Program;
 use support::lint::lint;
-use support::{FA2, KERNELS, accelerator, settings, timing};
+use support::{FA2, INPUTS, KERNELS, accelerator, settings, timing};
 
-/// Random tensors with zeros of both signs.
+/// Random tensors with edges of their format.
 fn heads(spec: &AcceleratorSpec, job: &Settings, rng: &mut Rng) -> Vec<QuantizedHead> {
     let format = spec.engine.dot.operand;
     let mut rows = |rows: u32| -> Vec<u64> {
         let mut element = || match rng.below(16) {
-            0 => rng.below(2) << (format.width() - 1),
+            0 => corner(format, rng),
             _ => {
                 let normal = (0..6).map(|_| rng.unit()).sum::<f64>() - 3.0;
                 format.encode(normal, &spec.engine.policy)
@@ -119,6 +120,27 @@ fn fixed_point_and_partial_states() {
     for (i, result) in [ResultForm::Row, ResultForm::State].into_iter().enumerate() {
         let engine = EngineSpec { accumulator, key_block: Some(5), result, ..spec.engine.clone() };
         both(AcceleratorSpec { engine, ..spec.clone() }, None, 50 + i as u64, 3);
+    }
+}
+
+/// Fixed-point rows in and out: no exponents beside the tiles, elements of 16 bits at the ends of their range too.
+#[test]
+fn fixed_point_operands() {
+    for (i, (kernel, accumulator, output)) in [
+        (4, "fixed18", "q8.8"),
+        (5, "fixed15", "q8.8"),
+        (4, "m12", "bf16"),
+        (0, "m12", "q8.8"),
+        (8, "bf16", "q4.4"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let spec = accelerator(&KERNELS[kernel].1, INPUTS[2], [6, 2, 3]);
+        let accumulator = Accumulator::parse(accumulator).unwrap();
+        let output = Number::parse(output).unwrap();
+        let engine = EngineSpec { accumulator, output, ..spec.engine.clone() };
+        both(AcceleratorSpec { engine, ..spec }, None, 60 + i as u64, 3);
     }
 }
 

@@ -13,7 +13,7 @@ use hdl::Design;
 use numerics::stratified::Rng;
 use sim::{Engine, Icarus, Program, ProgramEngine, RustHdlEngine, Verilator, compare};
 use support::lint::{can_run, lint};
-use support::{ACCUMULATORS, KERNELS, Point, blocks, pairwise, product};
+use support::{ACCUMULATORS, INPUTS, KERNELS, Point, blocks, pairwise, product};
 
 /// An engine's design with a recorded run that agrees with the functional model.
 struct Recorded {
@@ -159,7 +159,7 @@ fn full_product() {
 #[test]
 fn the_selection_is_pairwise() {
     let values = |p: &Point| [p.kernel, p.dim, p.lanes, usize::from(p.timed), p.input, p.accumulator()];
-    let sizes = [KERNELS.len(), 4, 2, 2, 2, ACCUMULATORS.len()];
+    let sizes = [KERNELS.len(), 4, 2, 2, INPUTS.len(), ACCUMULATORS.len()];
     for (i, j) in (0..6).flat_map(|i| (0..i).map(move |j| (i, j))) {
         let met = |a: usize, b: usize| pairwise().iter().any(|p| values(p)[i] == a && values(p)[j] == b);
         assert!((0..sizes[i]).all(|a| (0..sizes[j]).all(|b| met(a, b))), "properties {i} and {j}");

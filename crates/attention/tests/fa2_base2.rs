@@ -46,8 +46,8 @@ fn accumulators() {
     for (n, format) in formats.into_iter().enumerate() {
         for key_block in [None, Some(3)] {
             let mut spec = spec(7 * n);
-            spec.dot.operand = E4M3;
-            spec.value = E4M3;
+            spec.dot.operand = E4M3.into();
+            spec.value = E4M3.into();
             (spec.accumulator, spec.key_block) = (Accumulator::Float(format), key_block);
             spec.policy = Policy::with_rounding([Rounding::Rne, Rounding::Rtz][n % 2]);
             check_against_model(&spec, [None, Some(timing(600.0))][n / 2].clone(), 40 + n as u64);

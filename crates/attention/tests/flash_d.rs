@@ -249,6 +249,6 @@ fn real_heads() {
     println!("range-reduced in blocks of 16: {:.1} %", 100.0 * error);
     assert!(error < 0.03, "{error}");
     let mut eight_bits = fitted(PUBLISHED, BF16, &workload);
-    (eight_bits.dot, eight_bits.value) = (DotSpec::new(E4M3, BF16), E4M3);
+    (eight_bits.dot, eight_bits.value) = (DotSpec::new(E4M3, BF16), E4M3.into());
     println!("e4m3 inputs: {:.1} %", 100.0 * measured(&eight_bits, &workload).0);
 }

@@ -237,7 +237,7 @@ fn saturated_scores_are_counted() {
 #[test]
 fn saturated_results_are_counted() {
     let mut spec = engine("name = \"fa2\"", "m12");
-    spec.output = E4M3;
+    spec.output = E4M3.into();
     let mut workload = row(group("dip-12"), BF16, 1, 0);
     workload.heads[0].v.iter_mut().skip(1).step_by(D).for_each(|v| *v = -1e4);
     let report = ModelAccuracy::of(&spec, &workload).report();

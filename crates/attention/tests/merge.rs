@@ -43,7 +43,7 @@ struct Merger {
 impl Merger {
     fn new(spec: &EngineSpec, clock: Option<Timing>) -> Merger {
         let unit = MergeUnit::new(EngineSpec { name: "merge".into(), ..spec.clone() });
-        let params = Params::new(&unit, spec.value);
+        let params = Params::new(&unit, spec.score());
         let design = elaborate(&unit, &params, clock, Reset::default()).unwrap();
         Merger { unit, params, design }
     }

@@ -2,7 +2,7 @@
 
 pub mod excerpt;
 
-use crate::command::simulate::WorkloadArgs;
+use crate::command::simulate::{WorkloadArgs, quantized};
 use crate::show::{self, counted, grouped, percent};
 use crate::stimuli::Recorded;
 use crate::target::Target;
@@ -65,7 +65,8 @@ pub fn report(
     config: &AcceleratorConfig,
     args: &WorkloadArgs,
 ) -> Result<Report> {
-    let (workload, quantized) = args.load(target)?;
+    let workload = args.tensors(target)?;
+    let quantized = quantized(&workload.unscaled(config.job.scale), target)?;
     let batches = batches(spec, &config.job, &quantized)?;
     let program = Program::compile(&target.design)?;
     let start = Instant::now();
@@ -165,7 +166,7 @@ fn settings(spec: &AcceleratorSpec, job: &JobConfig, lengths: [u32; 3]) -> Resul
         kv_heads: heads / job.group,
         mask: job.mask,
         window: job.window,
-        scale: spec.engine.dot.scale.map_or(0, |format| format.one()), // q is already scaled
+        scale: spec.engine.dot.scale.map_or(0, |format| format.encode(job.scale, &spec.engine.policy)),
         q: nowhere,
         k: nowhere,
         v: nowhere,

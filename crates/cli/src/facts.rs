@@ -152,7 +152,7 @@ impl Facts {
 fn engine(target: &Target, spec: &EngineSpec) -> EngineFacts {
     let max_keys = target.config.engine().map_or(1, |e| e.array.max_keys);
     let interleave = f64::from(spec.interleave);
-    let row_bytes = |format: numerics::Format| f64::from(spec.head_dim * format.width()) / 8.0;
+    let row_bytes = |format: numerics::Number| f64::from(spec.head_dim * format.width()) / 8.0;
     let block_cycles = f64::from(max_keys) * interleave;
     let result_cycles = spec.result_cycles(&target.design);
     EngineFacts {

@@ -14,7 +14,7 @@ use attention::datapath::Step;
 use attention::simulate::{Block, KeyRow, Query, Recording, Stalls, record};
 use attention::{EngineSpec, Workload};
 use hdl::{Design, Direction};
-use numerics::stratified::Rng;
+use numerics::stratified::{Rng, corner};
 use sim::{Engine, Program, ProgramEngine, Trace};
 
 /// Pauses on every port of a testbench, per cycle.
@@ -162,12 +162,11 @@ fn random_block(spec: &EngineSpec, rng: &mut Rng) -> Block {
     Block { queries, keys }
 }
 
-/// Roughly normal numbers, among them zeros of both signs and patterns of any exponent field 0.
+/// Roughly normal numbers, among them the edges of the format.
 fn random_row(spec: &EngineSpec, rng: &mut Rng, spread: f64) -> Vec<u64> {
     let format = spec.dot.operand;
     let element = |rng: &mut Rng| match rng.below(16) {
-        0 => format.zero(rng.below(2) == 1),
-        1 => format.zero(rng.below(2) == 1) | rng.below(1 << format.man_bits),
+        0 | 1 => corner(format, rng),
         _ => {
             let normal = (0..6).map(|_| rng.unit()).sum::<f64>() - 3.0;
             format.encode(normal * spread, &spec.policy)

@@ -6,7 +6,7 @@ use attention::accuracy::{ModelAccuracy, ModelReport, QueryRange};
 use attention::config::EngineConfig;
 use attention::workload::groups::{Group, Shape};
 use attention::{Config, EngineSpec, Workload};
-use numerics::Format;
+use numerics::Number;
 use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -103,7 +103,7 @@ impl Set {
         }
     }
 
-    fn workload(&self, part: usize, row: usize, input: Format) -> Workload {
+    fn workload(&self, part: usize, row: usize, input: Number) -> Workload {
         match &self.source {
             Source::Group { group, .. } => {
                 let shape = Shape { keys: self.keys, head_dim: self.head_dim, input };

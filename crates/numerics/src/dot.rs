@@ -22,8 +22,12 @@
 //!
 //! The default W = 2p + 8 keeps eight places below the largest product: a term loses less than
 //! 2^-(2p+7) of the largest product, well below half a place of a p-bit result unless the sum cancels.
+//!
+//! Fixed-point operands of b bits have p = b−1 and all products the same exponent, so that W = 2p+1 holds every product whole:
+//! steps 1 to 4 are an exact sum of integers, 2b+ceil(log2 n) bits wide.
 
 use crate::format::Format;
+use crate::number::Number;
 use crate::policy::Policy;
 use crate::round::{Unpacked, round_pack, unpack};
 
@@ -31,10 +35,10 @@ use crate::round::{Unpacked, round_pack, unpack};
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct DotSpec {
     /// Format of both vectors.
-    pub operand: Format,
+    pub operand: Number,
     /// Format of the result.
     pub result: Format,
-    /// Width W of the alignment window, at least [`product_bits`](Self::product_bits).
+    /// Width W of the alignment window, at least [`product_bits`](Self::product_bits); in fixed point just that.
     pub align_bits: u32,
     /// Format of the factor applied before the rounding, if there is one.
     pub scale: Option<Format>,
@@ -42,9 +46,10 @@ pub struct DotSpec {
 
 impl DotSpec {
     /// The default window, no scale.
-    pub fn new(operand: Format, result: Format) -> Self {
-        let align_bits = 2 * operand.precision() + 8;
-        DotSpec { operand, result, align_bits, scale: None }
+    pub fn new(operand: impl Into<Number>, result: Format) -> Self {
+        let spec = DotSpec { operand: operand.into(), result, align_bits: 0, scale: None };
+        let spare = if spec.operand.float().is_some() { 8 } else { 0 };
+        spec.with_align_bits(spec.product_bits() + spare)
     }
 
     /// With a scale of that format.
@@ -57,9 +62,10 @@ impl DotSpec {
         DotSpec { align_bits, ..self }
     }
 
-    /// Bits of an exact product of two significands, 2p.
+    /// Bits of an exact product of two significands, 2p; in fixed point one more, for the square of the most negative
+    /// number.
     pub fn product_bits(&self) -> u32 {
-        2 * self.operand.precision()
+        2 * self.operand.magnitude_bits() + u32::from(self.operand.float().is_none())
     }
 
     /// Bits of the two's complement sum of `terms` windows: W, a sign, and ⌈log2 terms⌉ for growth.
@@ -82,6 +88,12 @@ impl DotSpec {
             return Err(format!(
                 "align_bits = {window} is too small; a product of {} takes {product} bits",
                 self.operand
+            ));
+        }
+        if self.operand.float().is_none() && window > product {
+            let operand = self.operand;
+            return Err(format!(
+                "align_bits = {window} is no choice; products of {operand} are not aligned, and take {product} bits"
             ));
         }
         if scaled > 127 {
@@ -126,8 +138,8 @@ struct Product {
     sig: u128,
 }
 
-fn product(format: Format, a: u64, b: u64) -> Product {
-    let (a, b): (Unpacked, Unpacked) = (unpack(format, a), unpack(format, b));
+fn product(format: Number, a: u64, b: u64) -> Product {
+    let (a, b): (Unpacked, Unpacked) = (format.unpack(a), format.unpack(b));
     Product { sign: a.sign ^ b.sign, exp: a.exp + b.exp, sig: u128::from(a.sig) * u128::from(b.sig) }
 }
 

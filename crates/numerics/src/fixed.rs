@@ -51,6 +51,19 @@ impl Fixed {
         range(self.width(), self.signed).1
     }
 
+    /// The integer that a pattern of [`width`](Self::width) bits stands for.
+    pub fn integer(&self, pattern: u64) -> i64 {
+        let unused = 64 - self.width();
+        let top = pattern << unused;
+        if self.signed { top as i64 >> unused } else { (top >> unused) as i64 }
+    }
+
+    /// The pattern of an integer that fits.
+    pub fn pattern(&self, integer: i64) -> u64 {
+        debug_assert!((self.min()..=self.max()).contains(&integer), "{integer} is outside {self}");
+        integer as u64 & (u64::MAX >> (64 - self.width()))
+    }
+
     /// Clamps an integer in units of 2^-frac_bits to the range.
     pub fn saturate(&self, value: i128) -> i64 {
         saturate(value, self.width(), self.signed)

@@ -17,6 +17,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`mod@format`], [`catalog`], [`policy`] | what a bit pattern means, and what happens at the edges |
+//! | [`number`] | floating and fixed point side by side |
 //! | [`round`], [`scalar`], [`fixed`] | the rounder; add, mul, max, conversions; fixed point |
 //! | [`dot`] | fused dot product with one rounding |
 //! | [`pwl`] | minimax fitting of piecewise-linear tables on binary grids |
@@ -38,6 +39,7 @@ pub mod fixed;
 pub mod format;
 pub mod lse;
 pub mod metrics;
+pub mod number;
 pub mod policy;
 pub mod pwl;
 pub mod reciprocal;
@@ -55,6 +57,7 @@ pub use fixed::{FixRound, Fixed};
 pub use format::{Encoding, Format};
 pub use lse::{Accumulator, LseKernel, LseKind, LseSpec, LseState, LseTable};
 pub use metrics::Metrics;
+pub use number::Number;
 pub use policy::{Policy, Rounding, Specials, Subnormals};
 pub use reciprocal::RecipSpec;
 pub use sigmoid_ln::{BlendForm, SigmoidForm, SigmoidLnSpec};

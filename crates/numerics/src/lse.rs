@@ -50,7 +50,7 @@ mod state;
 mod table;
 
 pub use crate::base2_score::{LOG2E, LOG2E_FRAC};
-pub use accumulator::Accumulator;
+pub use accumulator::{Accumulator, Elements};
 pub use scalar::{Skip, Weights};
 pub use state::{LseKernel, LseState};
 pub use table::{LseTable, Power};

@@ -74,12 +74,16 @@ fn retain(sig: u128, drop: i64, sticky: bool, policy: &Policy) -> u64 {
     if drop <= 0 {
         return (sig as u64) << -drop;
     }
-    let retained = (sig >> drop) as u64;
+    (sig >> drop) as u64 + u64::from(increments(policy, sig, drop as u32, sticky))
+}
+
+/// Whether dropping the `drop` lowest bits of a magnitude (1 to 127) rounds it up.
+pub(crate) fn increments(policy: &Policy, sig: u128, drop: u32, sticky: bool) -> bool {
+    let odd = sig >> drop & 1 == 1;
     let guard = sig >> (drop - 1) & 1 == 1;
     let sticky = sticky || sig & ((1 << (drop - 1)) - 1) != 0;
-    let increment = match policy.rounding {
-        Rounding::Rne => guard && (sticky || retained & 1 == 1),
+    match policy.rounding {
+        Rounding::Rne => guard && (sticky || odd),
         Rounding::Rtz => false,
-    };
-    retained + u64::from(increment)
+    }
 }

@@ -4,6 +4,7 @@
 
 use crate::fixed::{saturate, shift_right};
 use crate::format::{Format, ldexp};
+use crate::number::Number;
 use crate::policy::Policy;
 
 pub use crate::fixed::FixRound;
@@ -67,9 +68,9 @@ pub fn order_key(format: Format, bits: u64) -> i64 {
 }
 
 /// The same number in another format, rounded once.
-pub fn convert(from: Format, to: Format, policy: &Policy, a: u64) -> u64 {
-    let a = unpack(from, a);
-    round_pack(to, policy, a.sign, a.exp, u128::from(a.sig), false)
+pub fn convert(from: impl Into<Number>, to: impl Into<Number>, policy: &Policy, a: u64) -> u64 {
+    let a = from.into().unpack(a);
+    to.into().round(policy, a.sign, a.exp, u128::from(a.sig))
 }
 
 /// A float as an integer in units of 2^-frac_bits, of `width` bits, saturating.

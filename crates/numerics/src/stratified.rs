@@ -2,6 +2,7 @@
 //! ties, overflow and underflow edges, zeros of both signs and subnormal patterns. Never an infinity or NaN.
 
 use crate::format::Format;
+use crate::number::Number;
 
 /// A small seeded generator (SplitMix64), the same on every machine.
 #[derive(Clone, Debug)]
@@ -215,5 +216,16 @@ mod tests {
         }
         assert!(near_overflow > 500 && near_underflow > 500, "{near_overflow} {near_underflow}");
         assert!(distances.iter().all(|&count| count > 100), "{distances:?}");
+    }
+}
+
+/// A pattern at an edge of its format: a zero of either sign or another pattern of exponent field 0; in fixed point zero,
+/// one unit, or an end of the range.
+pub fn corner(number: Number, rng: &mut Rng) -> u64 {
+    match number {
+        Number::Float(format) => {
+            format.zero(rng.below(2) == 1) | rng.below(2) * rng.below(1 << format.man_bits)
+        }
+        Number::Fixed(fixed) => fixed.pattern([0, 1, -1, fixed.min(), fixed.max()][rng.below(5) as usize]),
     }
 }

@@ -5,21 +5,22 @@ mod support;
 use num_bigint::BigInt;
 use numerics::catalog::{BF16, E4M3, FP32};
 use numerics::dot::{DotSpec, dot};
-use numerics::stratified::Stratified;
-use numerics::{Format, Policy, Rounding};
+use numerics::stratified::{Rng, Stratified};
+use numerics::{Format, Number, Policy, Rounding};
 use support::{Dyadic, ROUNDINGS, is_negative};
 
 /// The definition in exact arithmetic: every product divided by the weight of the window's lowest bit, towards zero.
 fn oracle(spec: &DotSpec, rounding: Rounding, a: &[u64], b: &[u64], scale: Option<u64>) -> u64 {
+    let operand = spec.operand.float().expect("floating-point operands");
     let products: Vec<Dyadic> = a
         .iter()
         .zip(b)
-        .map(|(&a, &b)| Dyadic::decode(spec.operand, a).mul(&Dyadic::decode(spec.operand, b)))
+        .map(|(&a, &b)| Dyadic::decode(operand, a).mul(&Dyadic::decode(operand, b)))
         .filter(|p| !p.is_zero())
         .collect();
     // All significands have man_bits fraction bits, so exponents of products compare by their lowest place.
     let Some(max) = products.iter().map(|p| p.exp).max() else { return 0 };
-    let unit = max + 2 * i64::from(spec.operand.man_bits) + 2 - i64::from(spec.align_bits);
+    let unit = max + 2 * i64::from(operand.man_bits) + 2 - i64::from(spec.align_bits);
     let terms = products.iter().map(|p| {
         if p.exp >= unit {
             &p.int * BigInt::from(2).pow((p.exp - unit) as u32)
@@ -38,7 +39,7 @@ fn oracle(spec: &DotSpec, rounding: Rounding, a: &[u64], b: &[u64], scale: Optio
 }
 
 fn check(spec: DotSpec, lengths: &[usize], count: usize, seed: u64) {
-    let mut source = Stratified::new(spec.operand, seed);
+    let mut source = Stratified::new(spec.operand.float().unwrap(), seed);
     for i in 0..count {
         let (a, b) = source.vectors(lengths[i % lengths.len()]);
         let rounding = ROUNDINGS[i / 7 % 2];
@@ -64,6 +65,54 @@ fn scaled_and_other_windows() {
     check(DotSpec::new(E4M3, BF16).with_scale(FP32), &[1, 4, 33], 4_000, 7);
     check(DotSpec::new(BF16, BF16).with_align_bits(16), &[2, 8], 4_000, 8);
     check(DotSpec::new(BF16, BF16).with_align_bits(40), &[2, 8], 4_000, 9);
+}
+
+/// Fixed-point operands: the sum of products is an integer, rounded once with the scale.
+#[test]
+fn fixed_point_is_exact() {
+    let mut rng = Rng::new(10);
+    for (name, result, scale) in
+        [("q8.8", BF16, None), ("q8.8", FP32, Some(BF16)), ("q1.27", FP32, None), ("q4.0", BF16, Some(E4M3))]
+    {
+        let operand = Number::parse(name).unwrap();
+        let Number::Fixed(fixed) = operand else { unreachable!() };
+        let spec = DotSpec { scale, ..DotSpec::new(operand, result) };
+        assert_eq!(spec.check(256), Ok(()));
+        for i in 0..6_000 {
+            let length = [1, 2, 33, 256][i % 4];
+            let mut row = || -> Vec<i64> {
+                let far = rng.below(3) == 0;
+                let element = |rng: &mut Rng| rng.below(1 << fixed.width()) as i64 + fixed.min();
+                (0..length).map(|_| if far { fixed.min() } else { element(&mut rng) }).collect()
+            };
+            let (a, b) = (row(), row());
+            let patterns = |row: &[i64]| row.iter().map(|&x| fixed.pattern(x)).collect::<Vec<_>>();
+            let sum: BigInt = a.iter().zip(&b).map(|(&a, &b)| BigInt::from(a) * BigInt::from(b)).sum();
+            let sum = Dyadic::new(sum, -2 * i64::from(fixed.frac_bits));
+            let rounding = ROUNDINGS[i / 7 % 2];
+            let scale = scale.map(|format| Stratified::new(format, i as u64).value());
+            let expected = match (scale, spec.scale) {
+                _ if sum.is_zero() => 0,
+                (Some(bits), Some(format)) => {
+                    let negative = (sum.int < BigInt::ZERO) != is_negative(format, bits);
+                    sum.mul(&Dyadic::decode(format, bits)).round(result, rounding, negative)
+                }
+                _ => sum.round(result, rounding, false),
+            };
+            let policy = Policy::with_rounding(rounding);
+            let found = dot(&spec, &policy, &patterns(&a), &patterns(&b), scale);
+            assert_eq!(found, expected, "{spec:?} {a:?} {b:?} {scale:x?}");
+        }
+    }
+}
+
+#[test]
+fn fixed_point_has_one_window() {
+    let spec = DotSpec::new(Number::parse("q8.8").unwrap(), FP32);
+    assert_eq!((spec.align_bits, spec.sum_bits(64)), (31, 38));
+    let wide = spec.with_align_bits(32).check(64).unwrap_err();
+    assert_eq!(wide, "align_bits = 32 is no choice; products of q8.8 are not aligned, and take 31 bits");
+    assert!(spec.with_align_bits(30).check(64).unwrap_err().contains("a product of q8.8 takes 31 bits"));
 }
 
 /// All products of e4m3 lie within a window of 8 + 2·(15-1) bits: nothing is truncated, the result is the rounded sum.

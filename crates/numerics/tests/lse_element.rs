@@ -1,9 +1,9 @@
 //! Element updates and states of flash-d-lse against `f64`, the convex hull, anchors and merging.
 
 use numerics::catalog::{self, BF16, E4M3, FP32};
-use numerics::lse::Weights;
+use numerics::lse::{Elements, Weights};
 use numerics::stratified::{Rng, Stratified};
-use numerics::{Accumulator, FixRound, Format, LseKernel, LseSpec, LseState, Policy};
+use numerics::{Accumulator, FixRound, Fixed, Format, LseKernel, LseSpec, LseState, Number, Policy};
 
 const P: Policy = Policy {
     rounding: numerics::Rounding::Rne,
@@ -288,4 +288,28 @@ fn an_illegal_kernel_is_refused() {
     let error = |spec, accumulator, value: Format| LseKernel::new(spec, accumulator, value, P).unwrap_err();
     assert!(error(LseSpec { fx: 0, ..LseSpec::MID }, Accumulator::fixed(16), BF16).starts_with("fx = 0"));
     assert!(error(LseSpec::MID, Accumulator::fixed(4), BF16).starts_with("fixed 4"));
+}
+
+/// A fixed-point v stands at a fixed place: no anchor, and what an accumulator holds comes back as it went in.
+#[test]
+fn fixed_point_values_have_no_anchor() {
+    let q8_8 = Number::parse("q8.8").unwrap();
+    let accumulator = Accumulator::fixed(18);
+    let number = Number::Fixed(Fixed::new(8, 11, true).unwrap());
+    assert_eq!(accumulator.elements(q8_8), Elements::Numbers(number));
+    assert_eq!(accumulator.elements(BF16), Elements::Anchored { value: BF16, frac_bits: 18 });
+    assert_eq!(
+        Accumulator::fixed(14).check(q8_8).unwrap_err(),
+        "fixed 14: must be 15 (the precision of q8.8) to 40"
+    );
+    for pattern in 0..1 << 16 {
+        let o = accumulator.load(&P, q8_8, pattern, 0);
+        assert_eq!(signed(accumulator, o), i64::from(pattern as u16 as i16) << 3);
+        assert_eq!(accumulator.output(&P, q8_8, q8_8, o, 0), pattern);
+        let rounded = FP32.decode(accumulator.output(&P, q8_8, FP32, o, 0));
+        assert_eq!(rounded, q8_8.decode(pattern));
+    }
+    // 2^-3 units of the result: ties to even, no carry out of the range.
+    let output = |o: i64| accumulator.output(&P, q8_8, q8_8, (o & 0x7ffff) as u64, 0) as i16;
+    assert_eq!([4, 12, -4, -12, 13, 0x3ffff, -0x40000].map(output), [0, 2, 0, -2, 2, i16::MAX, i16::MIN]);
 }

@@ -21,7 +21,7 @@ use super::tiles;
 use super::walk;
 use crate::config::ResultForm;
 use crate::simulate::RESULT_PORTS;
-use arith::float::float_type;
+use arith::convert::number_type;
 use hdl::{ModuleBuilder, Signal, Type};
 
 /// Signals that are used before what they are made of.
@@ -151,7 +151,7 @@ fn compute<'b>(
     let queries = feed::queries(b, [source.q.valid, source.q.tag, q_ready, drain]);
     b.drive(forward.q_take, queries.take);
 
-    let row = float_type(spec.engine.dot.operand).times(spec.engine.head_dim);
+    let row = number_type(spec.engine.dot.operand).times(spec.engine.head_dim);
     let half = source.kv.row.ty().count / 2;
     let [k, v] = [0, half].map(|at| unpack(source.kv.row.elements(at, half), row));
     let tiles = tiles::call(b, spec, [source.kv.valid, k, v], row_take, drain);

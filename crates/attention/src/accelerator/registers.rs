@@ -14,7 +14,7 @@ pub use driver::c_driver;
 pub use slave::{define, elaborate};
 
 use super::spec::{AcceleratorSpec, Interface, Settings};
-use numerics::Format;
+use numerics::Number;
 use serde::Serialize;
 
 /// What the register ID holds: "FLRT".
@@ -223,16 +223,17 @@ fn field(name: &'static str, low: u32, width: u32, reset: u64, doc: &'static str
 fn constants(spec: &AcceleratorSpec) -> Vec<Register> {
     let word = |name, offset, value: u64, doc| whole(name, offset, Access::Constant, [32, 32], value, doc);
     let engine = &spec.engine;
-    let format = |name, offset, format: Format, doc| Register {
-        name,
-        offset,
-        access: Access::Constant,
-        bits: 32,
-        fields: vec![
-            field("MAN_BITS", 0, 8, format.man_bits.into(), "Bits of the fraction."),
-            field("EXP_BITS", 8, 8, format.exp_bits.into(), "Bits of the exponent."),
-        ],
-        doc,
+    let format = |name, offset, format: Number, doc| {
+        let [fraction, exponent, integer] = match format {
+            Number::Float(format) => [format.man_bits, format.exp_bits, 0],
+            Number::Fixed(fixed) => [fixed.frac_bits, 0, fixed.int_bits],
+        };
+        let fields = vec![
+            field("MAN_BITS", 0, 8, fraction.into(), "Bits of the fraction."),
+            field("EXP_BITS", 8, 8, exponent.into(), "Bits of the exponent; 0 in fixed point."),
+            field("INT_BITS", 16, 8, integer.into(), "Integer bits with the sign; 0 in floating point."),
+        ];
+        Register { name, offset, access: Access::Constant, bits: 32, fields, doc }
     };
     let beats = vec![
         field("ROW", 0, 16, spec.row_beats().into(), "Beats of a query, key or value row."),
@@ -282,7 +283,7 @@ fn constants(spec: &AcceleratorSpec) -> Vec<Register> {
         constant("BEATS", 0x02c, beats, "Beats of rows, which are padded with zeros."),
         format("INPUT_FORMAT", 0x030, engine.dot.operand, "Format of q, k and v."),
         format("OUTPUT_FORMAT", 0x034, engine.output, "Format of results."),
-        format("SCORE_FORMAT", 0x038, engine.score(), "Format of scores."),
+        format("SCORE_FORMAT", 0x038, engine.score().into(), "Format of scores."),
         constant("FEATURES", 0x03c, features, "What there is hardware for."),
     ]
 }

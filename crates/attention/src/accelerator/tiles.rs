@@ -8,6 +8,8 @@ use super::parts::{Named, connect, flag, place, plus_one, up_down};
 use super::spec::{AcceleratorSpec, Buffer};
 use arith::reduce;
 use hdl::{Kind, ModuleBuilder, ModuleId, Outputs, Signal, Type, each, index_width, value_width};
+use numerics::Format;
+use numerics::lse::Elements;
 
 /// The buffers' way out, and what a source of rows must know.
 pub(super) struct Tiles<'b> {
@@ -34,7 +36,10 @@ pub(super) fn call<'b>(
     clear: Signal<'b>,
 ) -> Tiles<'b> {
     let bank = bank(b, spec, k.ty());
-    let exponent = spec.engine.anchor_type().map(|_| exponent(b, spec, v.ty()));
+    let exponent = match spec.engine.elements() {
+        Elements::Anchored { value, .. } => Some(exponent(b, value, v.ty())),
+        Elements::Numbers(_) => None,
+    };
     let name = format!("tiles_{}x{}", spec.key_tile, 2 * k.ty().bits());
     let kind = Kind { name: &name, doc: "two banks of key and value rows, in and out in order" };
     let inputs = [("valid", valid), ("k", k), ("v", v), ("take", take), ("clear", clear)];
@@ -90,8 +95,7 @@ fn storage(b: &ModuleBuilder, kind: Kind<'_>, depth: u32, entry: Type) -> Module
 }
 
 /// The largest exponent field of a value row, as many cycles later as the clock asks for.
-fn exponent(b: &ModuleBuilder, spec: &AcceleratorSpec, row: Type) -> ModuleId {
-    let format = spec.engine.value;
+fn exponent(b: &ModuleBuilder, format: Format, row: Type) -> ModuleId {
     let name = format!("row_exponent_{}x{}", row.count, format.name());
     let kind = Kind { name: &name, doc: "exponent = largest exponent field of the row" };
     b.define(kind, &[("valid", Type::unsigned(1)), ("row", row)], |m, x| {

@@ -2,7 +2,7 @@
 
 use crate::engine::EngineSpec;
 use crate::kernel::{Model, State};
-use numerics::Format;
+use numerics::{Format, Number};
 use serde::Serialize;
 use std::cell::Cell;
 
@@ -36,7 +36,7 @@ impl Counts {
 pub(super) struct Counting<'a> {
     model: &'a dyn Model,
     score: Format,
-    output: Format,
+    output: Number,
     counts: Cell<Counts>,
 }
 
@@ -58,8 +58,8 @@ impl<'a> Counting<'a> {
 
 impl Model for Counting<'_> {
     fn step(&self, state: Option<State>, score: u64, v: &[u64], anchor: u64) -> State {
-        let saturated =
-            is_largest(self.score, score) || self.score.decode(score).abs() > self.model.score_limit();
+        let saturated = Number::from(self.score).is_extreme(score)
+            || self.score.decode(score).abs() > self.model.score_limit();
         let skipped = state.as_ref().is_some_and(|state| self.model.skips(state, score));
         self.count(|counts| {
             counts.steps += 1;
@@ -79,15 +79,11 @@ impl Model for Counting<'_> {
 
     fn result(&self, state: &State) -> Vec<u64> {
         let row = self.model.result(state);
-        let saturated = row.iter().filter(|&&element| is_largest(self.output, element)).count();
+        let saturated = row.iter().filter(|&&element| self.output.is_extreme(element)).count();
         self.count(|counts| {
             counts.results += row.len() as u64;
             counts.saturated_results += saturated as u64;
         });
         row
     }
-}
-
-fn is_largest(format: Format, bits: u64) -> bool {
-    bits & format.magnitude_mask() == format.max_finite_bits()
 }

@@ -1,6 +1,6 @@
 //! `kind = "accelerator"`: an engine inside the tiled accelerator, and the job and memory that it is simulated with.
 
-use super::{ConfigError, EngineConfig, Section};
+use super::{ConfigError, EngineConfig, ScaleInput, Section};
 use crate::accelerator::bus::Timing;
 use crate::accelerator::{AcceleratorSpec, Buffer, Buffers, Interface, MaskMode, MaskSupport};
 use crate::engine::EngineSpec;
@@ -43,10 +43,13 @@ pub struct ShapeConfig {
 }
 
 /// `[job]`: the settings that are simulated.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub struct JobConfig {
     /// The mask.
     pub mask: MaskMode,
+    /// The factor of the scores in SCALE. The q of a workload, which bring their scale, are divided by it before they are
+    /// rounded: 1/√d keeps them as large as k, which a fixed-point format wants.
+    pub scale: f64,
     /// Keys of a sliding window.
     pub window: u32,
     /// Query heads that share a key/value head, which must divide the heads of the workload.
@@ -110,8 +113,13 @@ impl ShapeConfig {
 
 impl JobConfig {
     /// Reads `[job]`.
-    pub(super) fn read(section: &mut Section<'_>, mask: MaskSupport) -> Result<JobConfig, ConfigError> {
+    pub(super) fn read(
+        section: &mut Section<'_>,
+        mask: MaskSupport,
+        scale: ScaleInput,
+    ) -> Result<JobConfig, ConfigError> {
         let job = JobConfig {
+            scale: section.float("scale", 1e-6..=1e6, 1.0)?,
             mask: section.choice("mask", &MODES, Some(MaskMode::None))?,
             window: section.integer("window", 1..=1 << 24, Some(128))? as u32,
             group: section.integer("group", 1..=1024, Some(1))? as u32,
@@ -120,12 +128,16 @@ impl JobConfig {
             let problem = "there is no hardware for it; set accelerator.mask to the same or more";
             return Err(section.error("mask", problem));
         }
+        if job.scale != 1.0 && scale == ScaleInput::Unit {
+            return Err(section.error("scale", "there is no register for it; set kernel.scale to \"port\""));
+        }
         Ok(job)
     }
 
     pub(super) fn canonical(&self) -> Table {
         let values = [
             ("mask", word(&MODES, &self.mask)),
+            ("scale", Value::Float(self.scale)),
             ("window", Value::Integer(self.window.into())),
             ("group", Value::Integer(self.group.into())),
         ];

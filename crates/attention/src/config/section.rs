@@ -3,7 +3,7 @@
 
 use super::error::{ConfigError, suggestion};
 use super::source::Source;
-use numerics::{Format, catalog};
+use numerics::{Format, Number, catalog};
 use std::fmt::{Debug, Display};
 use std::ops::RangeInclusive;
 use toml::{Table, Value};
@@ -159,13 +159,32 @@ impl<'s> Section<'s> {
         }
     }
 
-    /// A number format by name.
+    /// A floating-point format by name.
     pub(crate) fn format(&mut self, key: &'static str, default: Format) -> Result<Format, ConfigError> {
+        self.named(key, default, |name| match Number::parse(name) {
+            Ok(Number::Fixed(_)) => {
+                Err(format!("must be a floating-point format, and {name} is fixed point"))
+            }
+            _ => catalog::parse(name),
+        })
+    }
+
+    /// A number format by name, floating or fixed point.
+    pub(crate) fn number(&mut self, key: &'static str, default: Format) -> Result<Number, ConfigError> {
+        self.named(key, default.into(), Number::parse)
+    }
+
+    fn named<T>(
+        &mut self,
+        key: &'static str,
+        default: T,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<T, ConfigError> {
         let Some(value) = self.take(key) else { return Ok(default) };
         let Value::String(name) = &value else {
             return Err(self.error(key, "must be the name of a number format, such as \"bf16\""));
         };
-        catalog::parse(name).map_err(|problem| {
+        parse(name).map_err(|problem| {
             let names = catalog::CATALOG.iter().flat_map(|n| n.aliases.iter().chain([&n.name])).copied();
             let hint = suggestion(name, names).filter(|_| problem.starts_with("unknown")); // else a width is wrong
             self.error(key, format!("{problem}{}", hint.unwrap_or_default()))

@@ -11,9 +11,9 @@ use super::EngineSpec;
 use super::drain::{Conversion, Drain};
 use crate::config::ResultForm;
 use crate::kernel::Division;
-use arith::{FpConvert, FromAnchor};
+use arith::{Convert, FromAnchor};
 use hdl::{Design, Kind, Module, ModuleBuilder, ModuleId, Outputs, Signal, Type, each};
-use numerics::lse::Accumulator;
+use numerics::lse::Elements;
 use std::sync::Arc;
 
 /// Name of the conversions' instances.
@@ -138,14 +138,14 @@ fn element(b: &ModuleBuilder, spec: &EngineSpec, divides: bool) -> Option<Module
             Division::element(m, spec, o, inverse.expect("a division has it"))
         });
     }
-    match spec.accumulator {
-        Accumulator::Float(format) if format == spec.output => None,
-        Accumulator::Float(format) => {
-            let convert = FpConvert { from: format, to: spec.output, policy };
+    match spec.elements() {
+        Elements::Numbers(from) if from == spec.output => None,
+        Elements::Numbers(from) => {
+            let convert = Convert { from, to: spec.output, policy };
             define("convert", "y = round(o)", None, &|m, o, _| convert.call(m, "o_convert", o))
         }
-        Accumulator::Fixed { frac_bits, .. } => {
-            let convert = FromAnchor { format: spec.value, frac_bits, result: spec.output, policy };
+        Elements::Anchored { value: format, frac_bits } => {
+            let convert = FromAnchor { format, frac_bits, result: spec.float_output(), policy };
             let anchor = spec.anchor_type().map(|ty| ("anchor", ty));
             define(
                 "from_anchor",

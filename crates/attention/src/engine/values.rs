@@ -5,9 +5,9 @@
 
 use super::EngineSpec;
 use super::sequencer::Sequencer;
-use arith::{AlignToAnchor, FpConvert};
+use arith::{AlignToAnchor, Convert};
 use hdl::{ModuleBuilder, ModuleId, Signal, each};
-use numerics::lse::Accumulator;
+use numerics::lse::Elements;
 
 /// The row that the lanes' `v` port is given.
 pub(super) fn call<'b>(
@@ -70,12 +70,10 @@ pub(super) fn call<'b>(
 
 /// From the format of v to that of o.
 fn converter(b: &ModuleBuilder, spec: &EngineSpec) -> Option<ModuleId> {
-    match spec.accumulator {
-        Accumulator::Float(format) => {
-            FpConvert { from: spec.value, to: format, policy: spec.policy }.define(b)
-        }
-        Accumulator::Fixed { frac_bits, .. } => {
-            Some(AlignToAnchor { format: spec.value, frac_bits }.define(b))
+    match spec.elements() {
+        Elements::Numbers(to) => Convert { from: spec.value, to, policy: spec.policy }.define(b),
+        Elements::Anchored { value: format, frac_bits } => {
+            Some(AlignToAnchor { format, frac_bits }.define(b))
         }
     }
 }

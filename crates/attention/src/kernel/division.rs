@@ -3,9 +3,9 @@
 use crate::config::{ConfigError, Section, segments};
 use crate::engine::EngineSpec;
 use arith::float::policy_suffix;
-use arith::{FpMul, Reciprocal};
+use arith::{Convert, FpMul, Reciprocal};
 use hdl::{Kind, ModuleBuilder, Signal, each};
-use numerics::{RecipSpec, scalar};
+use numerics::{Number, RecipSpec, scalar};
 
 /// How a kernel divides.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -52,7 +52,8 @@ impl Division {
         (name, "y = round(o * inverse_sum), zeros as +0")
     }
 
-    /// An element of the row in the output format.
+    /// An element of the row in the output format: the product rounded to it, or, where it is fixed point, to the format of
+    /// o first.
     pub(crate) fn element<'m>(
         m: &'m ModuleBuilder,
         spec: &EngineSpec,
@@ -60,8 +61,13 @@ impl Division {
         inverse: Signal<'m>,
     ) -> Signal<'m> {
         let format = spec.float();
-        let mul = FpMul { a: format, b: format, result: spec.output, policy: spec.policy };
+        let result = spec.output.float().unwrap_or(format);
+        let mul = FpMul { a: format, b: format, result, policy: spec.policy };
         let scaled = mul.call(m, "mul", o, inverse);
+        if spec.output != Number::Float(result) {
+            let convert = Convert { from: result.into(), to: spec.output, policy: spec.policy };
+            return convert.call(m, "quotient_convert", scaled);
+        }
         let magnitude = scaled.low(scaled.width() - 1);
         let sign = scaled.msb() & magnitude.reduce_or();
         m.concat(&[sign, magnitude])
@@ -87,7 +93,11 @@ impl Division {
     pub(crate) fn reference(&self, spec: &EngineSpec, o: &[u64], sum: u64) -> Vec<u64> {
         let (format, policy) = (spec.float(), &spec.policy);
         let inverse = self.recip(spec).compute(policy, sum);
-        let scaled = |&o: &u64| scalar::mul(format, format, spec.output, policy, o, inverse);
+        let result = spec.output.float().unwrap_or(format);
+        let scaled = |&o: &u64| {
+            let y = scalar::mul(format, format, result, policy, o, inverse);
+            scalar::convert(result, spec.output, policy, y)
+        };
         let positive_zero = |y: u64| if spec.output.is_zero(y) { 0 } else { y };
         o.iter().map(scaled).map(positive_zero).collect()
     }

@@ -204,7 +204,7 @@ impl Kernel for Fa2Base2 {
 
 /// Significand bits of v, and of 1, in the accumulator's format; those below are 0.
 fn v_bits(spec: &EngineSpec) -> u32 {
-    spec.value.precision().min(spec.float().precision())
+    spec.value.magnitude_bits().min(spec.float().precision())
 }
 
 /// The exponent field of x less `places`, and whether 2^-places takes x below the smallest normal number.

@@ -20,7 +20,7 @@ use super::{Kernel, KernelEntry, Model, ScalarStep, ScalarUpdate, Width};
 use crate::config::{ConfigError, EngineConfig, Section, enough_bits, most_summands};
 use crate::engine::EngineSpec;
 use arith::float::{float_type, policy_suffix};
-use arith::{FpAdd, FpConvert, FpMul, Ln, Sigmoid};
+use arith::{Convert, FpAdd, FpMul, Ln, Sigmoid};
 use hdl::{ModuleBuilder, Signal, Type};
 use numerics::sigmoid_ln::{X_FRAC, X_INT};
 use numerics::{BlendForm, Format, SigmoidForm, SigmoidLnSpec};
@@ -185,7 +185,8 @@ impl Kernel for FlashD {
     ) -> Vec<(&'static str, Signal<'m>)> {
         let &[weight, holds, first] = scalar else { unreachable!("three signals") };
         let (format, policy) = (spec.float(), spec.policy);
-        let weight = FpConvert { from: spec.score(), to: format, policy }.call(m, "weight_to_o", weight);
+        let weight =
+            Convert { from: spec.score().into(), to: format.into(), policy }.call(m, "weight_to_o", weight);
         let zero = m.zero(float_type(format));
         match self.update {
             BlendForm::Difference => {

@@ -9,11 +9,12 @@
 //! k_j = ( round(s_j),  round((s_j − what is there already)·2^p),  …, 0 … 0 )
 //! ```
 //!
-//! which three digits make exact in bf16. In fp8-e4m3 what is left is below 2^-12, its smallest product.
+//! which three digits make exact in bf16. In fp8-e4m3 what is left is below 2^-12, its smallest product. In fixed point p is
+//! the fraction bits, and two digits are all there are.
 
 use super::{Head, Workload};
 use crate::config::suggestion;
-use numerics::{Format, Policy};
+use numerics::{Number, Policy};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
@@ -132,7 +133,7 @@ pub struct Shape {
     /// Elements of a row.
     pub head_dim: usize,
     /// The format in which q·k is to be the score.
-    pub input: Format,
+    pub input: Number,
 }
 
 impl Group {
@@ -149,8 +150,8 @@ impl Group {
     }
 
     /// The group at its own length.
-    pub fn shape(&self, head_dim: usize, input: Format) -> Shape {
-        Shape { keys: self.keys, head_dim, input }
+    pub fn shape(&self, head_dim: usize, input: impl Into<Number>) -> Shape {
+        Shape { keys: self.keys, head_dim, input: input.into() }
     }
 
     /// One query of a seed with its keys and values, as a workload of one head. Rows do not depend on how many there
@@ -187,8 +188,12 @@ impl Group {
 /// A query of d elements and keys, N × d, whose products are the scores: see the module.
 fn query_and_keys(scores: &[f64], shape: Shape) -> (Vec<f32>, Vec<f32>) {
     let (d, format) = (shape.head_dim, shape.input);
-    let digits = d.min(f32::MANTISSA_DIGITS.div_ceil(format.precision()) as usize);
-    let exponent = |digit: usize| (-(digit as i64) * i64::from(format.precision())).max(format.min_exp());
+    let (places, smallest) = match format {
+        Number::Float(format) => (format.precision(), format.min_exp()),
+        Number::Fixed(fixed) => (fixed.frac_bits.max(1), -i64::from(fixed.frac_bits)),
+    };
+    let digits = d.min(f32::MANTISSA_DIGITS.div_ceil(places) as usize);
+    let exponent = |digit: usize| (-(digit as i64) * i64::from(places)).max(smallest);
     let weights: Vec<f64> = (0..digits).map(|digit| (exponent(digit) as f64).exp2()).collect();
     let mut q = vec![0.0; d];
     q.iter_mut().zip(&weights).for_each(|(q, w)| *q = *w as f32);
@@ -234,6 +239,7 @@ impl Noise {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use numerics::Format;
     use numerics::catalog::{BF16, E4M3, FP32};
     use proptest::prelude::*;
 
@@ -243,11 +249,21 @@ mod tests {
         k.chunks_exact(q.len()).map(product).collect()
     }
 
+    #[test]
+    fn fixed_point_products_are_the_scores() {
+        let q8_8 = Number::parse("q8.8").unwrap();
+        let scores = [0.0, 1.0 / 3.0, -7.3, 119.99, -0.001];
+        let (q, k) = query_and_keys(&scores, Shape { keys: scores.len(), head_dim: 4, input: q8_8 });
+        for (score, product) in scores.into_iter().zip(products(&q, &k)) {
+            assert!((score - product).abs() <= 2f64.powi(-17), "{score} {product}");
+        }
+    }
+
     proptest! {
         #[test]
         fn products_are_the_scores(scores in prop::collection::vec(-120.0..120.0f64, 1..9), d in 1usize..40) {
             for format in [BF16, E4M3, FP32, Format::new(5, 10).unwrap(), Format::new(8, 3).unwrap()] {
-                let (q, k) = query_and_keys(&scores, Shape { keys: scores.len(), head_dim: d, input: format });
+                let (q, k) = query_and_keys(&scores, Shape { keys: scores.len(), head_dim: d, input: format.into() });
                 let same = |x: f32| format.decode_flush(format.encode(x.into(), &Policy::default())) == f64::from(x);
                 prop_assert!(q.iter().chain(&k).all(|&x| same(x)), "{format} rounds q or k");
                 let digits = d.min(24usize.div_ceil(format.precision() as usize)) as u32;

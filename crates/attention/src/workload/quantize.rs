@@ -1,14 +1,14 @@
 //! Rounding a workload to the engine's input format.
 
 use super::{Head, Workload};
-use numerics::{Format, Policy};
+use numerics::{Number, Policy};
 use serde::Serialize;
 
 /// A workload in the bit patterns that the engine takes.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Quantized {
     /// Format of the patterns.
-    pub format: Format,
+    pub format: Number,
     /// Elements of a row, d.
     pub head_dim: usize,
     /// The heads of the workload.
@@ -33,7 +33,7 @@ pub struct QuantizedHead {
 pub struct Saturation {
     /// Elements of all q, k and v.
     pub elements: u64,
-    /// Larger than the largest finite number, which they became.
+    /// Beyond the largest finite number of their sign, which they became.
     pub saturated: u64,
     /// Not zero before rounding, but zero after.
     pub flushed: u64,
@@ -50,15 +50,15 @@ impl Saturation {
 
 impl Workload {
     /// Every element in one rounding to `format`.
-    pub fn quantize(&self, format: Format, policy: &Policy) -> Quantized {
+    pub fn quantize(&self, format: impl Into<Number>, policy: &Policy) -> Quantized {
+        let format = format.into();
         let mut saturation = Saturation::default();
-        let largest = format.decode(format.max_finite_bits());
         let mut encode = |values: &[f32]| -> Vec<u64> {
             let round = |&value: &f32| {
                 let value = f64::from(value);
                 let bits = format.encode(value, policy);
                 saturation.elements += 1;
-                saturation.saturated += u64::from(value.abs() > largest);
+                saturation.saturated += u64::from(format.exceeds(value));
                 saturation.flushed += u64::from(value != 0.0 && format.is_zero(bits));
                 bits
             };

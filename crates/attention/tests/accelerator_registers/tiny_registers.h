@@ -59,24 +59,30 @@
 #define TINY_INPUT_FORMAT_RESET 0x00000807u
 #define TINY_INPUT_FORMAT_MAN_BITS_SHIFT 0u /* Bits of the fraction. */
 #define TINY_INPUT_FORMAT_MAN_BITS_MASK 0x000000ffu
-#define TINY_INPUT_FORMAT_EXP_BITS_SHIFT 8u /* Bits of the exponent. */
+#define TINY_INPUT_FORMAT_EXP_BITS_SHIFT 8u /* Bits of the exponent; 0 in fixed point. */
 #define TINY_INPUT_FORMAT_EXP_BITS_MASK 0x0000ff00u
+#define TINY_INPUT_FORMAT_INT_BITS_SHIFT 16u /* Integer bits with the sign; 0 in floating point. */
+#define TINY_INPUT_FORMAT_INT_BITS_MASK 0x00ff0000u
 
 /* OUTPUT_FORMAT (ro): Format of results. */
 #define TINY_OUTPUT_FORMAT 0x034u
 #define TINY_OUTPUT_FORMAT_RESET 0x00000807u
 #define TINY_OUTPUT_FORMAT_MAN_BITS_SHIFT 0u /* Bits of the fraction. */
 #define TINY_OUTPUT_FORMAT_MAN_BITS_MASK 0x000000ffu
-#define TINY_OUTPUT_FORMAT_EXP_BITS_SHIFT 8u /* Bits of the exponent. */
+#define TINY_OUTPUT_FORMAT_EXP_BITS_SHIFT 8u /* Bits of the exponent; 0 in fixed point. */
 #define TINY_OUTPUT_FORMAT_EXP_BITS_MASK 0x0000ff00u
+#define TINY_OUTPUT_FORMAT_INT_BITS_SHIFT 16u /* Integer bits with the sign; 0 in floating point. */
+#define TINY_OUTPUT_FORMAT_INT_BITS_MASK 0x00ff0000u
 
 /* SCORE_FORMAT (ro): Format of scores. */
 #define TINY_SCORE_FORMAT 0x038u
 #define TINY_SCORE_FORMAT_RESET 0x00000807u
 #define TINY_SCORE_FORMAT_MAN_BITS_SHIFT 0u /* Bits of the fraction. */
 #define TINY_SCORE_FORMAT_MAN_BITS_MASK 0x000000ffu
-#define TINY_SCORE_FORMAT_EXP_BITS_SHIFT 8u /* Bits of the exponent. */
+#define TINY_SCORE_FORMAT_EXP_BITS_SHIFT 8u /* Bits of the exponent; 0 in fixed point. */
 #define TINY_SCORE_FORMAT_EXP_BITS_MASK 0x0000ff00u
+#define TINY_SCORE_FORMAT_INT_BITS_SHIFT 16u /* Integer bits with the sign; 0 in floating point. */
+#define TINY_SCORE_FORMAT_INT_BITS_MASK 0x00ff0000u
 
 /* FEATURES (ro): What there is hardware for. */
 #define TINY_FEATURES 0x03cu

@@ -3,12 +3,12 @@
 use super::{Choice, engine};
 use attention::accelerator::{AcceleratorSpec, Buffers, Interface, MaskMode, MaskSupport, Settings, Tensor};
 use hdl::Reset;
-use numerics::Format;
+use numerics::Number;
 
 /// A small accelerator that has everything at run time: masks, heads, scale.
 pub fn accelerator(
     options: &Choice,
-    input: Format,
+    input: impl Into<Number>,
     [head_dim, lanes, interleave]: [u32; 3],
 ) -> AcceleratorSpec {
     let mut engine = engine(options, input, head_dim, lanes, interleave);

@@ -10,7 +10,7 @@ mod points;
 mod tensors;
 
 pub use accelerators::{accelerator, settings};
-pub use points::{ACCUMULATORS, KERNELS, Point, pairwise, product};
+pub use points::{ACCUMULATORS, INPUTS, KERNELS, Point, pairwise, product};
 pub use tensors::*;
 
 use attention::EngineSpec;
@@ -19,8 +19,8 @@ use attention::kernel::{Division, Fa2, Fa2Base2, Fa2ExpMul, FlashD, FlashDLse, K
 use attention::simulate::{Block, KeyRow, Query, Stalls, run};
 use hdl::{Reset, Timing};
 use numerics::lse::{Accumulator, LSE_PRESETS};
-use numerics::stratified::Rng;
-use numerics::{Base2Spec, BlendForm, DotSpec, Format, Policy, SigmoidForm, catalog};
+use numerics::stratified::{Rng, corner};
+use numerics::{Base2Spec, BlendForm, DotSpec, Format, Number, Policy, SigmoidForm, catalog};
 use sim::Program;
 use std::sync::Arc;
 
@@ -71,8 +71,14 @@ impl Choice {
 }
 
 /// An engine with bf16 state and q, k, v in `input`.
-pub fn engine(options: &Choice, input: Format, head_dim: u32, lanes: u32, interleave: u32) -> EngineSpec {
-    let bf16 = catalog::BF16;
+pub fn engine(
+    options: &Choice,
+    input: impl Into<Number>,
+    head_dim: u32,
+    lanes: u32,
+    interleave: u32,
+) -> EngineSpec {
+    let (input, bf16) = (input.into(), catalog::BF16);
     let score = if matches!(options, Choice::Lse(..) | Choice::Base2(_)) {
         Format::new(8, 15).unwrap()
     } else {
@@ -88,7 +94,7 @@ pub fn engine(options: &Choice, input: Format, head_dim: u32, lanes: u32, interl
         value: input,
         accumulator: Accumulator::Float(bf16),
         key_block: None,
-        output: bf16,
+        output: bf16.into(),
         result_elements: head_dim,
         result: ResultForm::Row,
         policy: Policy::default(),
@@ -151,10 +157,8 @@ fn block(spec: &EngineSpec, rng: &mut Rng, most_keys: u64) -> Block {
 
 fn row(spec: &EngineSpec, rng: &mut Rng, spread: f64) -> Vec<u64> {
     let format = spec.dot.operand;
-    let sign = 1 << (format.width() - 1);
     let element = |rng: &mut Rng| match rng.below(16) {
-        0 => rng.below(2) * sign,
-        1 => (rng.below(2) * sign) | rng.below(1 << format.man_bits),
+        0 | 1 => corner(format, rng),
         _ => {
             let normal = (0..6).map(|_| rng.unit()).sum::<f64>() - 3.0;
             format.encode(normal * spread, &spec.policy)

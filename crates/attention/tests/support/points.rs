@@ -8,7 +8,7 @@ use attention::kernel::{Quantize, ScoreSkip};
 use hdl::{Design, Reset, ResetKind, Timing};
 use numerics::catalog::{BF16, E4M3};
 use numerics::lse::Accumulator;
-use numerics::{Base2Spec, BlendForm, Format, LseSpec, SigmoidForm};
+use numerics::{Base2Spec, BlendForm, Fixed, LseSpec, Number, SigmoidForm};
 
 pub const KERNELS: [(&str, Choice); 9] = [
     ("fa2", FA2),
@@ -28,7 +28,12 @@ const FLASH_D: Choice =
     Choice::FlashD(SigmoidForm::RangeReduced(LseSpec::FINE), BlendForm::Difference, ScoreSkip::None);
 pub const HEAD_DIMS: [u32; 4] = [4, 16, 33, 64];
 pub const LANES: [u32; 2] = [1, 3];
-pub const INPUTS: [Format; 2] = [BF16, E4M3];
+/// bf16, e4m3, q8.8
+pub const INPUTS: [Number; 3] = [
+    Number::Float(BF16),
+    Number::Float(E4M3),
+    Number::Fixed(Fixed { int_bits: 8, frac_bits: 8, signed: true }),
+];
 /// Representation of o (of kernels that allow a fixed-point one, else bf16), keys of a block, and what a query gives.
 pub const ACCUMULATORS: [(&str, Option<u32>, ResultForm); 4] = [
     ("bf16", None, ResultForm::Row),
@@ -56,7 +61,7 @@ pub fn pairwise() -> Vec<Point> {
         dim,
         lanes: (kernel ^ dim) & 1,
         timed: (kernel >> 1 ^ dim >> 1) & 1 == 1,
-        input: (kernel ^ dim >> 1) & 1,
+        input: (kernel + dim) % INPUTS.len(),
     };
     (0..KERNELS.len()).flat_map(|k| (0..HEAD_DIMS.len()).map(move |d| point(k, d))).collect()
 }
@@ -67,10 +72,10 @@ pub fn product() -> Vec<Point> {
         dim: n & 3,
         lanes: n >> 2 & 1,
         timed: n >> 3 & 1 == 1,
-        input: n >> 4 & 1,
-        kernel: n >> 5,
+        input: (n >> 4) % INPUTS.len(),
+        kernel: (n >> 4) / INPUTS.len(),
     };
-    (0..32 * KERNELS.len()).map(point).collect()
+    (0..16 * INPUTS.len() * KERNELS.len()).map(point).collect()
 }
 
 impl Point {
@@ -108,6 +113,9 @@ impl Point {
             spec.accumulator = accumulator;
         }
         (spec.key_block, spec.result) = (key_block, result);
+        if spec.value.float().is_none() && self.dim & 1 == 0 {
+            spec.output = spec.value;
+        }
         // Rows are divided and converted one by one, all at once, and some at a time.
         spec.kernel = options.build(self.dim & 1 == 0);
         spec.result_elements = [1, d, d.div_ceil(4).max(1)][(self.kernel + self.dim) % 3];

@@ -30,8 +30,9 @@
 
 use super::Weights;
 use crate::catalog;
-use crate::fixed::{FixRound, shift_right};
+use crate::fixed::{FixRound, Fixed, shift_right};
 use crate::format::Format;
+use crate::number::Number;
 use crate::policy::Policy;
 use crate::round::{round_pack, unpack};
 use crate::scalar::{add_mixed, convert};
@@ -42,12 +43,34 @@ use std::fmt;
 pub enum Accumulator {
     /// Floating point; bf16 is the smallest of use.
     Float(Format),
-    /// Fixed point below the running largest exponent of v.
+    /// Fixed point below the running largest exponent of v; where v itself is fixed point, below its largest number.
     Fixed {
         /// f: bits of the magnitude.
         frac_bits: u32,
         /// Rounding of the product.
         rounding: FixRound,
+    },
+}
+
+/// What an element of o means.
+///
+/// In fixed point a v of b bits that is fixed point itself has its point in the same place at any time; one in floating
+/// point has it where the largest exponent so far puts it:
+///
+/// ```text
+///   bit   f   f−1         f−b+1  f−b       0
+///       | ± | rest of v          | 0  …  0 |
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Elements {
+    /// Numbers of a format.
+    Numbers(Number),
+    /// Integers of `frac_bits` + 1 bits in units that the anchor gives, which is an exponent field of `value`.
+    Anchored {
+        /// Format of v.
+        value: Format,
+        /// f, bits of the magnitude.
+        frac_bits: u32,
     },
 }
 
@@ -93,20 +116,37 @@ impl Accumulator {
     /// Whether it can hold values of that format.
     ///
     /// # Errors
-    /// When f is below the precision of v or above 40, or the float format holds v only in part.
-    pub fn check(&self, value: Format) -> Result<(), String> {
-        match *self {
-            Accumulator::Fixed { frac_bits: f, .. } if !(value.precision()..=40).contains(&f) => {
-                Err(format!("fixed {f}: must be {} (the precision of {value}) to 40", value.precision()))
+    /// When f is below the precision of v (in fixed point, the bits of its magnitude) or above 40, or the float format
+    /// holds a floating-point v only in part. A fixed-point v may be rounded on its way into a float.
+    pub fn check(&self, value: impl Into<Number>) -> Result<(), String> {
+        let value = value.into();
+        let least = value.magnitude_bits();
+        match (*self, value) {
+            (Accumulator::Fixed { frac_bits: f, .. }, _) if !(least..=40).contains(&f) => {
+                Err(format!("fixed {f}: must be {least} (the precision of {value}) to 40"))
             }
-            Accumulator::Float(format)
-                if format.man_bits < value.man_bits
-                    || format.min_exp() > value.min_exp()
-                    || format.max_exp() < value.max_exp() =>
+            (Accumulator::Float(format), Number::Float(v))
+                if format.man_bits < v.man_bits
+                    || format.min_exp() > v.min_exp()
+                    || format.max_exp() < v.max_exp() =>
             {
                 Err(format!("accumulator {format}: must hold every {value}"))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// What its elements mean where v is of that format.
+    pub fn elements(&self, value: impl Into<Number>) -> Elements {
+        match (*self, value.into()) {
+            (Accumulator::Float(format), _) => Elements::Numbers(format.into()),
+            (Accumulator::Fixed { frac_bits, .. }, Number::Float(value)) => {
+                Elements::Anchored { value, frac_bits }
+            }
+            (Accumulator::Fixed { frac_bits, .. }, Number::Fixed(v)) => {
+                let frac_bits = frac_bits + 1 - v.int_bits;
+                Elements::Numbers(Number::Fixed(Fixed { frac_bits, ..v }))
+            }
         }
     }
 
@@ -122,10 +162,11 @@ impl Accumulator {
     ///
     /// # Panics
     /// In fixed point, when the exponent of v is above the anchor.
-    pub fn load(&self, policy: &Policy, value: Format, v: u64, anchor: u64) -> u64 {
-        match *self {
-            Accumulator::Float(format) => convert(value, format, policy, v),
-            Accumulator::Fixed { frac_bits, .. } => self.pattern(align(value, v, anchor, frac_bits)),
+    pub fn load(&self, policy: &Policy, value: impl Into<Number>, v: u64, anchor: u64) -> u64 {
+        let value = value.into();
+        match self.elements(value) {
+            Elements::Numbers(number) => convert(value, number, policy, v),
+            Elements::Anchored { value, frac_bits } => self.pattern(align(value, v, anchor, frac_bits)),
         }
     }
 
@@ -151,14 +192,21 @@ impl Accumulator {
         }
     }
 
-    /// o as a float, rounded once. `value` is the format the anchor is an exponent field of.
-    pub fn output(&self, policy: &Policy, value: Format, result: Format, o: u64, anchor: u64) -> u64 {
-        match *self {
-            Accumulator::Float(format) => convert(format, result, policy, o),
-            Accumulator::Fixed { frac_bits, .. } => {
+    /// o in the format `result`, rounded once. `value` is the format of v, whose exponent field the anchor is.
+    pub fn output(
+        &self,
+        policy: &Policy,
+        value: impl Into<Number>,
+        result: impl Into<Number>,
+        o: u64,
+        anchor: u64,
+    ) -> u64 {
+        match self.elements(value) {
+            Elements::Numbers(number) => convert(number, result, policy, o),
+            Elements::Anchored { value, frac_bits } => {
                 let o = self.integer(o);
                 let unit = anchor as i64 - value.bias() + 1 - i64::from(frac_bits);
-                round_pack(result, policy, o < 0, unit, u128::from(o.unsigned_abs()), false)
+                result.into().round(policy, o < 0, unit, u128::from(o.unsigned_abs()))
             }
         }
     }

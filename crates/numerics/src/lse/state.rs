@@ -7,7 +7,7 @@
 //! ```
 
 use super::{Accumulator, LseSpec, LseTable, Skip};
-use crate::format::Format;
+use crate::number::Number;
 use crate::policy::Policy;
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ pub struct LseState {
 pub struct LseKernel {
     spec: LseSpec,
     accumulator: Accumulator,
-    value: Format,
+    value: Number,
     policy: Policy,
     table: Arc<LseTable>,
     skip: Option<u32>,
@@ -41,9 +41,10 @@ impl LseKernel {
     pub fn new(
         spec: LseSpec,
         accumulator: Accumulator,
-        value: Format,
+        value: impl Into<Number>,
         policy: Policy,
     ) -> Result<Self, String> {
+        let value = value.into();
         spec.check()?;
         accumulator.check(value)?;
         policy.supported()?;
@@ -109,13 +110,15 @@ impl LseKernel {
     }
 
     /// The output row in `result`.
-    pub fn output(&self, state: &LseState, result: Format) -> Vec<u64> {
+    pub fn output(&self, state: &LseState, result: impl Into<Number>) -> Vec<u64> {
+        let result = result.into();
         let output = |&o| self.accumulator.output(&self.policy, self.value, result, o, state.anchor);
         state.o.iter().map(output).collect()
     }
 
-    /// The largest exponent field of a value row.
+    /// The largest exponent field of a value row; 0 in fixed point.
     pub fn row_anchor(&self, v: &[u64]) -> u64 {
-        v.iter().map(|&v| self.value.exp_field(v)).max().unwrap_or(0)
+        let Number::Float(format) = self.value else { return 0 };
+        v.iter().map(|&v| format.exp_field(v)).max().unwrap_or(0)
     }
 }
