@@ -10,53 +10,13 @@ use attention::accelerator::{
     AcceleratorSpec, Buffer, Buffers, Cause, Interface, MaskMode, MaskSupport, Settings,
 };
 use attention::config::ResultForm;
-use attention::workload::QuantizedHead;
 use hdl::Reset;
 use numerics::catalog::{BF16, E4M3};
 use numerics::lse::Accumulator;
 use numerics::stratified::Rng;
 use sim::Program;
 use support::lint::lint;
-use support::{FA2, KERNELS, accelerator, settings, timing};
-
-/// Random tensors with zeros of both signs.
-fn heads(spec: &AcceleratorSpec, job: &Settings, rng: &mut Rng) -> Vec<QuantizedHead> {
-    let format = spec.engine.dot.operand;
-    let mut rows = |rows: u32| -> Vec<u64> {
-        let mut element = || match rng.below(16) {
-            0 => rng.below(2) << (format.width() - 1),
-            _ => {
-                let normal = (0..6).map(|_| rng.unit()).sum::<f64>() - 3.0;
-                format.encode(normal, &spec.engine.policy)
-            }
-        };
-        (0..rows * spec.engine.head_dim).map(|_| element()).collect()
-    };
-    let mut head = |_| QuantizedHead { q: rows(job.queries), k: rows(job.keys), v: rows(job.keys) };
-    (0..job.heads).map(&mut head).collect()
-}
-
-/// Random settings within the maxima.
-fn random(spec: &AcceleratorSpec, rng: &mut Rng) -> Settings {
-    let up_to = |rng: &mut Rng, most: u32| 1 + rng.below(u64::from(most)) as u32;
-    let kv_heads = up_to(rng, 2);
-    let queries = up_to(rng, spec.max_queries.min(40));
-    let keys = up_to(rng, spec.max_keys.min(40));
-    let scale = spec
-        .engine
-        .dot
-        .scale
-        .map(|f| f.encode([0.5, 1.0, -0.7, 0.0][rng.below(4) as usize], &spec.engine.policy));
-    Settings {
-        keys: if rng.below(3) == 0 { keys.min(queries.div_ceil(2)) } else { keys },
-        heads: kv_heads * up_to(rng, 3),
-        kv_heads,
-        mask: [MaskMode::None, MaskMode::Causal, MaskMode::Window][rng.below(3) as usize],
-        window: up_to(rng, 20),
-        scale: scale.unwrap_or(0),
-        ..settings(spec, queries, keys)
-    }
-}
+use support::{FA2, KERNELS, accelerator, heads, random_settings, settings, timing};
 
 /// A system beside an empty memory.
 fn system(spec: &AcceleratorSpec, clock: Option<hdl::Timing>, timing: Timing) -> System {
@@ -81,7 +41,7 @@ fn jobs(spec: &AcceleratorSpec, clock: Option<hdl::Timing>, seed: u64, count: us
     let latency = [1, 12, 40][rng.below(3) as usize];
     let mut system = system(spec, clock, Timing { latency, stalls, seed, ..Timing::default() });
     for _ in 0..count {
-        let job = random(spec, &mut rng);
+        let job = random_settings(spec, 40, &mut rng);
         check(spec, &mut system, job, &mut rng);
     }
 }
@@ -162,10 +122,10 @@ fn recovers(spec: &AcceleratorSpec, seed: u64, disturb: impl Fn(&mut System, Set
     let stalls = if seed.is_multiple_of(2) { 0.2 } else { 0.0 };
     let mut system = system(spec, None, Timing { latency: 9, stalls, seed, ..Timing::default() });
     for _ in 0..6 {
-        let (job, end) = random(spec, &mut rng).placed(spec, 4096);
+        let (job, end) = random_settings(spec, 40, &mut rng).placed(spec, 4096);
         *system.memory() = image(spec, &job, &heads(spec, &job, &mut rng), end);
         disturb(&mut system, job, &mut rng);
-        let job = random(spec, &mut rng);
+        let job = random_settings(spec, 40, &mut rng);
         check(spec, &mut system, job, &mut rng);
     }
 }

@@ -6,11 +6,10 @@ use attention::accelerator::memory::image;
 use attention::accelerator::registers;
 use attention::accelerator::vectors::Bench;
 use attention::accelerator::{AcceleratorSpec, Interface, MaskMode, Settings};
-use attention::workload::QuantizedHead;
 use hdl::{Reset, ResetKind};
 use numerics::catalog::BF16;
 use numerics::stratified::Rng;
-use support::{Choice, FA2, accelerator, cocotb, settings, timing};
+use support::{Choice, FA2, accelerator, cocotb, heads, settings, timing};
 
 #[test]
 fn registers_by_themselves() {
@@ -21,17 +20,6 @@ fn registers_by_themselves() {
         let folder = cocotb::folder(&format!("registers_{interface:?}"));
         cocotb::run(&folder, &design, &Bench::new(&spec, &design.top().name), "test_registers");
     }
-}
-
-fn heads(spec: &AcceleratorSpec, job: &Settings, rng: &mut Rng) -> Vec<QuantizedHead> {
-    let format = spec.engine.dot.operand;
-    let mut rows = |count: u32| -> Vec<u64> {
-        let normal = |rng: &mut Rng| (0..6).map(|_| rng.unit()).sum::<f64>() - 3.0;
-        let elements = count * spec.engine.head_dim;
-        (0..elements).map(|_| format.encode(normal(rng), &spec.engine.policy)).collect()
-    };
-    let mut head = |_| QuantizedHead { q: rows(job.queries), k: rows(job.keys), v: rows(job.keys) };
-    (0..job.heads).map(&mut head).collect()
 }
 
 /// Legal jobs of every mask and grouping, among them illegal ones.
