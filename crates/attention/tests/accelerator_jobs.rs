@@ -7,7 +7,7 @@ mod support;
 
 use attention::EngineSpec;
 use attention::accelerator::bus::Timing;
-use attention::accelerator::memory::{image, traffic};
+use attention::accelerator::memory::traffic;
 use attention::accelerator::system::System;
 use attention::accelerator::{AcceleratorSpec, Buffer, Buffers, Interface, MaskSupport, Settings};
 use attention::config::ResultForm;
@@ -18,7 +18,7 @@ use numerics::stratified::Rng;
 use rayon::prelude::*;
 use sim::{Engine, Icarus, Program, Verilator, compare};
 use support::lint::can_run;
-use support::{FA2, KERNELS, accelerator, heads, random_settings, scattered, timing};
+use support::{FA2, KERNELS, accelerator, check, random_settings, timing};
 
 /// Longest sequence.
 const LONGEST: u32 = 300;
@@ -91,16 +91,14 @@ fn cycles(spec: &AcceleratorSpec, timing: Timing, job: &Settings) -> f64 {
 
 /// Runs a random job of about so many cycles at most, which leaves what the functional model leaves.
 fn job(spec: &AcceleratorSpec, system: &mut System, timing: Timing, most: f64, rng: &mut Rng) {
-    let (job, end) = loop {
+    let job = loop {
         let longest = [9, 40, LONGEST][rng.below(3) as usize];
-        let (job, end) = scattered(spec, random_settings(spec, longest, rng), rng);
+        let job = random_settings(spec, longest, rng);
         if cycles(spec, timing, &job) < most {
-            break (job, end);
+            break job;
         }
     };
-    *system.memory() = image(spec, &job, &heads(spec, &job, rng), end);
-    let done = system.check(&job).unwrap_or_else(|e| panic!("{e}: {job:?}"));
-    assert_eq!(done.error, None, "{job:?}");
+    check(spec, system, job, rng);
 }
 
 #[test]

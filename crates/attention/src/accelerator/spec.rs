@@ -31,6 +31,8 @@ pub struct AcceleratorSpec {
     pub bus_bits: u32,
     /// What the buffers are made of.
     pub buffers: Buffers,
+    /// Cycles without any transfer after which a running job is given up, above 64; [`WATCHDOG`] as a rule.
+    pub watchdog: u32,
     /// Reset style.
     pub reset: Reset,
 }
@@ -122,7 +124,7 @@ pub struct Settings {
 }
 
 /// Why a job ended in an error: the cause field of STATUS. Of several, the lowest is reported by the check of settings
-/// (those up to [`Cause::Unaligned`]), and the first by a running job.
+/// (those up to [`Cause::Unaligned`], then [`Cause::OpenTransfers`]), and the first by a running job.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Cause {
     /// `queries`, `keys`, `heads` or `kv_heads` is 0.
@@ -149,11 +151,13 @@ pub enum Cause {
     WriteSlaveError = 11,
     /// A write answered with DECERR.
     WriteDecodeError = 12,
-    /// Nothing moved for [`WATCHDOG`] cycles.
+    /// Nothing moved for [`AcceleratorSpec::watchdog`] cycles.
     Watchdog = 13,
+    /// A start while transfers of a job that the watchdog has ended are still open (`dma`).
+    OpenTransfers = 14,
 }
 
-/// Cycles without any transfer after which a running job is given up.
+/// Usual cycles of the watchdog.
 pub const WATCHDOG: u32 = 1 << 16;
 
 impl AcceleratorSpec {

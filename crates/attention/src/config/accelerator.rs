@@ -2,7 +2,7 @@
 
 use super::{ConfigError, EngineConfig, Section};
 use crate::accelerator::bus::Timing;
-use crate::accelerator::{AcceleratorSpec, Buffer, Buffers, Interface, MaskMode, MaskSupport};
+use crate::accelerator::{AcceleratorSpec, Buffer, Buffers, Interface, MaskMode, MaskSupport, WATCHDOG};
 use crate::engine::EngineSpec;
 use hdl::Reset;
 use numerics::Policy;
@@ -172,6 +172,7 @@ impl AcceleratorSpec {
             interface: shape.interface,
             bus_bits: shape.bus_bits,
             buffers: shape.buffers,
+            watchdog: WATCHDOG,
             reset,
         }
     }

@@ -1,11 +1,17 @@
 //! Accelerators to test, and random jobs for them.
 
 use super::{Choice, engine};
-use attention::accelerator::{AcceleratorSpec, Buffers, Interface, MaskMode, MaskSupport, Settings, Tensor};
+use attention::accelerator::bus::Timing;
+use attention::accelerator::memory::image;
+use attention::accelerator::system::{Job, System};
+use attention::accelerator::{
+    AcceleratorSpec, Buffers, Interface, MaskMode, MaskSupport, Settings, Tensor, WATCHDOG,
+};
 use attention::workload::QuantizedHead;
 use hdl::Reset;
 use numerics::Format;
 use numerics::stratified::Rng;
+use sim::Program;
 
 /// A small accelerator that has everything at run time: masks, heads, scale.
 pub fn accelerator(
@@ -27,6 +33,7 @@ pub fn accelerator(
         interface: Interface::Dma,
         bus_bits: 64,
         buffers: Buffers::default(),
+        watchdog: WATCHDOG,
         reset: Reset::default(),
     }
 }
@@ -114,4 +121,20 @@ pub fn heads(spec: &AcceleratorSpec, job: &Settings, rng: &mut Rng) -> Vec<Quant
     };
     let mut head = |_| QuantizedHead { q: rows(job.queries), k: rows(job.keys), v: rows(job.keys) };
     (0..job.heads).map(&mut head).collect()
+}
+
+/// A system beside an empty memory.
+pub fn system(spec: &AcceleratorSpec, clock: Option<hdl::Timing>, timing: Timing) -> System {
+    let design = spec.elaborate(clock).unwrap_or_else(|e| panic!("{e}"));
+    let program = Program::compile(&design).unwrap();
+    System::new(spec, &program, Default::default(), timing).unwrap()
+}
+
+/// Runs a job on random tensors and compares with the model.
+pub fn check(spec: &AcceleratorSpec, system: &mut System, job: Settings, rng: &mut Rng) -> Job {
+    let (job, end) = scattered(spec, job, rng);
+    *system.memory() = image(spec, &job, &heads(spec, &job, rng), end);
+    let done = system.check(&job).unwrap_or_else(|e| panic!("{e}: {job:?}"));
+    assert_eq!(done.error, None, "{job:?}");
+    done
 }
