@@ -4,6 +4,7 @@ use crate::config::ResultForm;
 use crate::engine::EngineSpec;
 use crate::functional;
 use hdl::{Reset, value_width};
+use serde::Serialize;
 use std::ops::Range;
 
 /// Everything that decides the accelerator's hardware.
@@ -75,7 +76,7 @@ pub struct Buffers {
 }
 
 /// The mask of a job, as the register MASK holds it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 pub enum MaskMode {
     /// Every query meets every key.
     None = 0,
@@ -86,7 +87,7 @@ pub enum MaskMode {
 }
 
 /// A tensor in memory: element row r of head h begins at `base + h·head_stride + r·row_stride`, in bytes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct Tensor {
     /// Address of the first row.
     pub base: u64,
@@ -97,7 +98,7 @@ pub struct Tensor {
 }
 
 /// A job, as the registers hold it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 pub struct Settings {
     /// Queries of a head.
     pub queries: u32,
