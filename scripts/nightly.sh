@@ -1,6 +1,6 @@
 #!/bin/sh
-# The long tests: the full product of engine parameters, every operator in every simulator, the built-in designs in
-# every simulator, exports in LibreLane's loader, the benchmark. Takes hours.
+# The long tests: the full product of engine parameters, every operator in every simulator, 2,000 random jobs for
+# accelerators, the built-in designs in every simulator, exports in LibreLane's loader, the benchmark. Takes hours.
 set -eu
 cd "$(dirname "$0")/.."
 

@@ -155,6 +155,21 @@ module tb_tour_flash_d_lse;
     end
   endtask
 
+  // What is offered stays as it is until it is taken.
+  reg [66:0] tb_offer_o_valid;
+  reg tb_waits_o_valid = 1'b0;
+  task tb_handshakes;
+    begin
+      if (tb_waits_o_valid && {o_valid, o_data, o_empty, o_last} !== tb_offer_o_valid) begin
+        tb_failures = tb_failures + 1;
+        if (tb_failures <= 10)
+          $display("cycle %0d, o_valid: withdrawn or changed before o_ready came", tb_cycle);
+      end
+      tb_offer_o_valid = {o_valid, o_data, o_empty, o_last};
+      tb_waits_o_valid = o_valid === 1'b1 && o_ready !== 1'b1;
+    end
+  endtask
+
   // Outputs in hexadecimal; in binary behind # where bits are unknown.
   task tb_write;
     begin
@@ -232,6 +247,7 @@ module tb_tour_flash_d_lse;
         tb_apply;
         tb_expect;
         #5 tb_compare;
+        tb_handshakes;
         tb_edge;
       end
       if (tb_failures == 0) $display("PASS: %0d cycles, %0d comparisons", tb_cycle, tb_comparisons);

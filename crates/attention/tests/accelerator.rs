@@ -3,78 +3,16 @@
 mod support;
 
 use attention::EngineSpec;
-use attention::accelerator::bus::{Fault, Response, Timing};
-use attention::accelerator::memory::{image, traffic};
-use attention::accelerator::system::{Job, System};
-use attention::accelerator::{
-    AcceleratorSpec, Buffer, Buffers, Cause, Interface, MaskMode, MaskSupport, Settings,
-};
+use attention::accelerator::bus::Timing;
+use attention::accelerator::{AcceleratorSpec, Buffer, Buffers, Interface, MaskSupport};
 use attention::config::ResultForm;
-use attention::workload::QuantizedHead;
 use hdl::Reset;
 use numerics::Number;
 use numerics::catalog::{BF16, E4M3};
 use numerics::lse::Accumulator;
-use numerics::stratified::{Rng, corner};
-use sim::Program;
+use numerics::stratified::Rng;
 use support::lint::lint;
-use support::{FA2, INPUTS, KERNELS, accelerator, settings, timing};
-
-/// Random tensors with edges of their format.
-fn heads(spec: &AcceleratorSpec, job: &Settings, rng: &mut Rng) -> Vec<QuantizedHead> {
-    let format = spec.engine.dot.operand;
-    let mut rows = |rows: u32| -> Vec<u64> {
-        let mut element = || match rng.below(16) {
-            0 => corner(format, rng),
-            _ => {
-                let normal = (0..6).map(|_| rng.unit()).sum::<f64>() - 3.0;
-                format.encode(normal, &spec.engine.policy)
-            }
-        };
-        (0..rows * spec.engine.head_dim).map(|_| element()).collect()
-    };
-    let mut head = |_| QuantizedHead { q: rows(job.queries), k: rows(job.keys), v: rows(job.keys) };
-    (0..job.heads).map(&mut head).collect()
-}
-
-/// Random settings within the maxima.
-fn random(spec: &AcceleratorSpec, rng: &mut Rng) -> Settings {
-    let up_to = |rng: &mut Rng, most: u32| 1 + rng.below(u64::from(most)) as u32;
-    let kv_heads = up_to(rng, 2);
-    let queries = up_to(rng, spec.max_queries.min(40));
-    let keys = up_to(rng, spec.max_keys.min(40));
-    let scale = spec
-        .engine
-        .dot
-        .scale
-        .map(|f| f.encode([0.5, 1.0, -0.7, 0.0][rng.below(4) as usize], &spec.engine.policy));
-    Settings {
-        keys: if rng.below(3) == 0 { keys.min(queries.div_ceil(2)) } else { keys },
-        heads: kv_heads * up_to(rng, 3),
-        kv_heads,
-        mask: [MaskMode::None, MaskMode::Causal, MaskMode::Window][rng.below(3) as usize],
-        window: up_to(rng, 20),
-        scale: scale.unwrap_or(0),
-        ..settings(spec, queries, keys)
-    }
-}
-
-/// A system beside an empty memory.
-fn system(spec: &AcceleratorSpec, clock: Option<hdl::Timing>, timing: Timing) -> System {
-    let design = spec.elaborate(clock).unwrap_or_else(|e| panic!("{e}"));
-    let program = Program::compile(&design).unwrap();
-    System::new(spec, &program, Default::default(), timing).unwrap()
-}
-
-/// Runs a job on random tensors and compares with the model.
-fn check(spec: &AcceleratorSpec, system: &mut System, job: Settings, rng: &mut Rng) -> Job {
-    let base = 4096 + rng.below(64) * u64::from(spec.bus_bytes());
-    let (job, end) = job.placed(spec, base);
-    *system.memory() = image(spec, &job, &heads(spec, &job, rng), end);
-    let done = system.check(&job).unwrap_or_else(|e| panic!("{e}: {job:?}"));
-    assert_eq!(done.error, None, "{job:?}");
-    done
-}
+use support::{FA2, INPUTS, KERNELS, accelerator, check, random_settings, settings, system, timing};
 
 fn jobs(spec: &AcceleratorSpec, clock: Option<hdl::Timing>, seed: u64, count: usize) {
     let mut rng = Rng::new(seed);
@@ -82,7 +20,7 @@ fn jobs(spec: &AcceleratorSpec, clock: Option<hdl::Timing>, seed: u64, count: us
     let latency = [1, 12, 40][rng.below(3) as usize];
     let mut system = system(spec, clock, Timing { latency, stalls, seed, ..Timing::default() });
     for _ in 0..count {
-        let job = random(spec, &mut rng);
+        let job = random_settings(spec, 40, &mut rng);
         check(spec, &mut system, job, &mut rng);
     }
 }
@@ -176,84 +114,6 @@ fn utilisation_of_the_lanes() {
         eprintln!("{interface:?}: {:.1} %", 100.0 * found);
         assert!(found >= 0.9, "{interface:?}: {found}");
     }
-}
-
-/// A job, and one that runs after whatever became of it.
-fn recovers(spec: &AcceleratorSpec, seed: u64, disturb: impl Fn(&mut System, Settings, &mut Rng)) {
-    let mut rng = Rng::new(seed);
-    let stalls = if seed.is_multiple_of(2) { 0.2 } else { 0.0 };
-    let mut system = system(spec, None, Timing { latency: 9, stalls, seed, ..Timing::default() });
-    for _ in 0..6 {
-        let (job, end) = random(spec, &mut rng).placed(spec, 4096);
-        *system.memory() = image(spec, &job, &heads(spec, &job, &mut rng), end);
-        disturb(&mut system, job, &mut rng);
-        let job = random(spec, &mut rng);
-        check(spec, &mut system, job, &mut rng);
-    }
-}
-
-/// An answer in error ends the job with its cause.
-#[test]
-fn errors_of_the_memory() {
-    let spec = accelerator(&FA2, BF16, [5, 2, 2]);
-    recovers(&spec, 20, |system, job, rng| {
-        let beats = traffic(&spec, &job)[0] / u64::from(spec.bus_bytes());
-        let rows = u64::from(job.heads * job.queries);
-        let (fault, cause) = match rng.below(4) {
-            0 => (Fault::Read(rng.below(beats.max(1)), Response::SlaveError), Cause::ReadSlaveError),
-            1 => (Fault::Read(rng.below(beats.max(1)), Response::DecodeError), Cause::ReadDecodeError),
-            2 => (Fault::Write(rng.below(rows), Response::SlaveError), Cause::WriteSlaveError),
-            _ => (Fault::Write(rng.below(rows), Response::DecodeError), Cause::WriteDecodeError),
-        };
-        system.inject(vec![fault]);
-        let done = system.run(&job).unwrap_or_else(|e| panic!("{e}: {job:?}"));
-        assert_eq!(done.error, Some(cause), "{fault:?} {job:?}");
-        system.inject(vec![]);
-    });
-}
-
-/// A soft reset in any cycle leaves nothing behind.
-#[test]
-fn soft_resets() {
-    for (interface, seed) in [(Interface::Dma, 30), (Interface::Stream, 31), (Interface::Stream, 32)] {
-        let spec = AcceleratorSpec { interface, ..accelerator(&FA2, BF16, [5, 2, 2]) };
-        recovers(&spec, seed, |system, job, rng| {
-            system.start(&job).unwrap();
-            for _ in 0..rng.below(400) {
-                system.step().unwrap();
-            }
-            system.soft_reset().unwrap_or_else(|e| panic!("{e}: {job:?}"));
-        });
-    }
-}
-
-/// Settings that are refused, with the cause the model gives.
-#[test]
-fn settings_refused() {
-    let spec = AcceleratorSpec { mask: MaskSupport::Causal, ..accelerator(&FA2, BF16, [5, 2, 2]) };
-    type Edit = fn(&mut Settings);
-    let edits: [(Edit, Cause); 10] = [
-        (|s| s.queries = 0, Cause::ZeroLength),
-        (|s| s.keys = 0, Cause::ZeroLength),
-        (|s| s.kv_heads = 0, Cause::ZeroLength),
-        (|s| s.keys = 65, Cause::TooLong),
-        (|s| s.queries = 1 << 31, Cause::TooLong),
-        (|s| s.heads = 9, Cause::BadHeads),
-        (|s| (s.heads, s.kv_heads) = (6, 4), Cause::BadHeads),
-        (|s| (s.heads, s.kv_heads) = (2, 4), Cause::BadHeads),
-        (|s| s.mask = MaskMode::Window, Cause::BadMask),
-        (|s| s.k.row_stride += 4, Cause::Unaligned),
-    ];
-    let mut rng = Rng::new(40);
-    let mut system = system(&spec, None, Timing::default());
-    for (edit, cause) in edits {
-        let (mut job, _) = settings(&spec, 5, 6).placed(&spec, 4096);
-        edit(&mut job);
-        assert_eq!(job.check(&spec), Err(cause), "{job:?}");
-        assert_eq!(system.run(&job).unwrap().error, Some(cause), "{job:?}");
-    }
-    let job = settings(&spec, 5, 6);
-    check(&spec, &mut system, job, &mut rng);
 }
 
 /// Linters and rust-hdl's checks are silent, whatever is built in.

@@ -6,32 +6,32 @@ use attention::accelerator::memory::image;
 use attention::accelerator::registers;
 use attention::accelerator::vectors::Bench;
 use attention::accelerator::{AcceleratorSpec, Interface, MaskMode, Settings};
-use attention::workload::QuantizedHead;
 use hdl::{Reset, ResetKind};
 use numerics::catalog::BF16;
 use numerics::stratified::Rng;
-use support::{Choice, FA2, accelerator, cocotb, settings, timing};
+use sim::{Engine, Icarus, Verilator};
+use support::{Choice, FA2, accelerator, cocotb, heads, settings, timing};
+
+/// What runs by day in Icarus alone runs at night in Verilator too, which takes its time to build.
+fn simulators<'a>(verilator: &'a Verilator, by_day: bool) -> Vec<&'a dyn Engine> {
+    if by_day || nightly() { vec![&Icarus, verilator] } else { vec![&Icarus] }
+}
+
+fn nightly() -> bool {
+    std::env::var_os("FLASHRTL_NIGHTLY").is_some()
+}
 
 #[test]
 fn registers_by_themselves() {
     let low = Reset { kind: ResetKind::Async, active_low: true };
+    let verilator = Verilator::default();
     for (interface, reset) in [(Interface::Dma, Reset::default()), (Interface::Stream, low)] {
         let spec = AcceleratorSpec { interface, reset, ..accelerator(&FA2, BF16, [4, 2, 3]) };
         let design = registers::elaborate(&spec, Some(timing(500.0)), reset).unwrap();
         let folder = cocotb::folder(&format!("registers_{interface:?}"));
-        cocotb::run(&folder, &design, &Bench::new(&spec, &design.top().name), "test_registers");
+        let simulators = simulators(&verilator, false);
+        cocotb::run(&folder, &design, &Bench::new(&spec, &design), "test_registers", &simulators);
     }
-}
-
-fn heads(spec: &AcceleratorSpec, job: &Settings, rng: &mut Rng) -> Vec<QuantizedHead> {
-    let format = spec.engine.dot.operand;
-    let mut rows = |count: u32| -> Vec<u64> {
-        let normal = |rng: &mut Rng| (0..6).map(|_| rng.unit()).sum::<f64>() - 3.0;
-        let elements = count * spec.engine.head_dim;
-        (0..elements).map(|_| format.encode(normal(rng), &spec.engine.policy)).collect()
-    };
-    let mut head = |_| QuantizedHead { q: rows(job.queries), k: rows(job.keys), v: rows(job.keys) };
-    (0..job.heads).map(&mut head).collect()
 }
 
 /// Legal jobs of every mask and grouping, among them illegal ones.
@@ -50,10 +50,10 @@ fn jobs(spec: &AcceleratorSpec) -> Vec<(&'static str, Settings)> {
 }
 
 /// The whole accelerator: the bench's jobs, with what the functional model leaves of them.
-fn whole(name: &str, spec: &AcceleratorSpec, jobs: &[(&str, Settings)]) {
+fn whole(name: &str, spec: &AcceleratorSpec, jobs: &[(&str, Settings)], simulators: &[&dyn Engine]) {
     let design = spec.elaborate(None).unwrap();
     let folder = cocotb::folder(name);
-    let mut bench = Bench::new(spec, &design.top().name);
+    let mut bench = Bench::new(spec, &design);
     let mut rng = Rng::new(1);
     for (i, (job, settings)) in jobs.iter().enumerate() {
         // A refused job has a place all the same, that of its legal part.
@@ -63,31 +63,52 @@ fn whole(name: &str, spec: &AcceleratorSpec, jobs: &[(&str, Settings)]) {
         let settings = Settings { queries: settings.queries, ..placed };
         bench.add(spec, &folder, job, &settings, &memory).unwrap();
     }
-    cocotb::run(&folder, &design, &bench, "test_accelerator");
+    let modules = match spec.interface {
+        Interface::Dma => "test_accelerator,test_memory",
+        Interface::Stream => "test_accelerator,test_stream",
+    };
+    cocotb::run(&folder, &design, &bench, modules, simulators);
 }
 
 #[test]
-fn whole_accelerator() {
+fn with_memory() {
     let spec = accelerator(&Choice::Lse(1, 0), BF16, [4, 2, 3]);
-    whole("accelerator", &spec, &jobs(&spec));
+    whole("memory", &spec, &jobs(&spec), &simulators(&Verilator::default(), false));
 }
 
-/// Jobs of 256 keys of 64 elements, at night.
 #[test]
-fn whole_accelerator_at_full_size() {
-    if std::env::var_os("FLASHRTL_NIGHTLY").is_none() {
+fn with_streams() {
+    let spec = AcceleratorSpec { interface: Interface::Stream, ..accelerator(&FA2, BF16, [5, 1, 2]) };
+    let job = |queries, keys| settings(&spec, queries, keys);
+    let small = [
+        ("plain", job(3, 4)),
+        ("too_long", job(spec.max_queries + 1, 4)),
+        ("grouped", Settings { heads: 2, mask: MaskMode::Causal, ..job(5, 4) }),
+        ("window", Settings { mask: MaskMode::Window, window: 3, ..job(5, 7) }),
+    ];
+    let jobs = if nightly() { jobs(&spec) } else { small.to_vec() };
+    whole("streams", &spec, &jobs, &simulators(&Verilator::default(), true));
+}
+
+/// Jobs of 256 keys of 64 elements, at night, in Verilator: Icarus would take hours.
+#[test]
+fn at_full_size() {
+    if !nightly() {
         return;
     }
-    let spec = AcceleratorSpec {
-        key_tile: 16,
-        max_queries: 256,
-        max_keys: 256,
-        bus_bits: 256,
-        ..accelerator(&Choice::Lse(1, 0), BF16, [64, 4, 8])
-    };
-    let jobs = [
-        ("plain", settings(&spec, 256, 256)),
-        ("causal", Settings { mask: MaskMode::Causal, ..settings(&spec, 256, 256) }),
-    ];
-    whole("accelerator_full_size", &spec, &jobs);
+    for interface in [Interface::Dma, Interface::Stream] {
+        let spec = AcceleratorSpec {
+            interface,
+            key_tile: 16,
+            max_queries: 256,
+            max_keys: 256,
+            bus_bits: 256,
+            ..accelerator(&Choice::Lse(1, 0), BF16, [64, 4, 8])
+        };
+        let jobs = [
+            ("plain", settings(&spec, 256, 256)),
+            ("causal", Settings { mask: MaskMode::Causal, ..settings(&spec, 256, 256) }),
+        ];
+        whole(&format!("full_size_{interface:?}"), &spec, &jobs, &[&Verilator::default()]);
+    }
 }

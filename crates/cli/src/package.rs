@@ -85,6 +85,7 @@ impl Package {
 /// What every design has to pass before its RTL leaves the program.
 pub fn check(design: &Design) -> Result<()> {
     hdl::validate(design).context("the design is not a circuit")?;
+    hdl::check_handshakes(design).context("a handshake could close a loop")?;
     hdl::rust_hdl::check(design).context("the design fails rust-hdl's checks")
 }
 

@@ -4,21 +4,49 @@ use crate::design::Design;
 use crate::error::Error;
 use crate::module::*;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 /// Checks every module; errors name the module and the signal.
 pub fn validate(design: &Design) -> Result<(), Error> {
     let mut names = HashSet::new();
-    let mut paths: Vec<Vec<HashSet<PortId>>> = vec![];
     for module in &design.modules {
         if !names.insert(&module.name) {
             return Err(Error::graph(&module.name, "two different modules have this name"));
         }
         check_driven(module)?;
         check_ports(module)?;
-        let reach = combinational_paths(design, module, &paths)?;
-        paths.push(reach);
     }
-    Ok(())
+    paths(design).map(|_| ())
+}
+
+/// What leads to an output within a cycle.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Path {
+    /// The output's name.
+    pub output: Arc<str>,
+    /// The inputs that it depends on, in the order of the ports.
+    pub inputs: Vec<Arc<str>>,
+}
+
+/// What leads to every output of the top, in the order of the ports.
+///
+/// # Errors
+/// When there is a combinational loop.
+pub fn paths(design: &Design) -> Result<Vec<Path>, Error> {
+    let mut reach: Vec<Vec<HashSet<PortId>>> = vec![];
+    for module in &design.modules {
+        reach.push(combinational_paths(design, module, &reach)?);
+    }
+    let top = design.top();
+    let reach = &reach[design.top.index()];
+    let through = |from: &HashSet<PortId>| {
+        top.inputs().filter(|(id, _)| from.contains(id)).map(|(_, port)| port.name.clone()).collect()
+    };
+    let path = |(id, port): (PortId, &Port)| {
+        let inputs = through(&reach[id.index()]);
+        Path { output: port.name.clone(), inputs }
+    };
+    Ok(top.outputs().map(path).collect())
 }
 
 fn describe(module: &Module, id: NodeId) -> String {

@@ -154,3 +154,34 @@ fn elaboration_order_decides_nothing() {
     let modules = |d: Design| d.modules.iter().map(|m| hdl::Module::clone(m)).collect::<Vec<_>>();
     assert_eq!(modules(design()), modules(design()));
 }
+
+/// An output register stage on a channel, its valid kept, or passed on within the cycle that ready comes.
+fn stage(through: bool) -> Design {
+    build(|b| {
+        let [valid, ready, data] = [("in_valid", 1), ("o_ready", 1), ("data", 8)]
+            .map(|(name, width)| b.input(name, Type::unsigned(width)));
+        let held = b.register("held", data.ty()).enable(ready);
+        held.set(data);
+        let full = b.register("full", valid.ty()).reset(0).enable(ready);
+        full.set(valid);
+        b.output("o_valid", if through { full.q & ready } else { full.q });
+        b.output_when("o_data", held.q, "o_valid");
+        b.output("in_ready", ready);
+    })
+    .unwrap()
+}
+
+#[test]
+fn a_valid_that_follows_ready_is_refused() {
+    hdl::check_handshakes(&stage(false)).unwrap();
+    let text = hdl::check_handshakes(&stage(true)).unwrap_err().to_string();
+    assert_eq!(text, "m: output `o_valid` depends on input `o_ready` within a cycle");
+}
+
+#[test]
+fn channels_are_found_by_name() {
+    let design = stage(false);
+    let [channel] = &hdl::channels(design.top())[..] else { panic!("one channel") };
+    assert_eq!([&*channel.valid.name, &*channel.ready.name], ["o_valid", "o_ready"]);
+    assert_eq!(channel.payload.iter().map(|port| &*port.name).collect::<Vec<_>>(), ["o_data"]);
+}

@@ -562,3 +562,38 @@ fn verilator_agrees_and_uninitialised_state_shows() {
     assert!(built.check(&stimulus, &expected).unwrap().contains("PASS: 200 cycles"));
     built.bench(&stimulus, 3000).unwrap();
 }
+
+// ---- handshakes ----
+
+/// Offers a number whenever it counts up; the number, and whether it is offered, may change before it is taken.
+fn offers(keeps: bool) -> Design {
+    elaborate("offers", "a counter behind valid and ready", None, Reset::default(), |b| {
+        b.explicit();
+        let ready = b.input("o_ready", u(1));
+        let valid = b.register("valid", u(1)).reset(0);
+        let count = b.register("count", u(8)).reset(0);
+        let moves = if keeps { !valid.q | ready } else { b.lit(1, 1) };
+        valid.set(valid.q ^ moves | valid.q & count.q.bit(1) & moves);
+        count.enable(moves).set((count.q + b.lit(1, 1)).low(8));
+        b.output("o_valid", valid.q);
+        b.output_when("o_data", count.q, "o_valid");
+    })
+    .unwrap()
+}
+
+/// The testbench finds an offer that is withdrawn or changes even where the expected vectors have it so.
+#[test]
+fn the_testbench_watches_handshakes() {
+    if !have(Tool::IVERILOG) {
+        return;
+    }
+    for keeps in [true, false] {
+        let design = offers(keeps);
+        let stimulus = stimulus(&design, 60, 3);
+        let expected = ProgramEngine::default().run(&design, &stimulus).unwrap();
+        let said = Icarus.build(&design).unwrap().check(&stimulus, &expected);
+        let broken = "o_valid: withdrawn or changed before o_ready came";
+        assert_eq!(said.is_ok(), keeps, "{said:?}");
+        assert!(keeps || said.unwrap_err().0.contains(broken));
+    }
+}

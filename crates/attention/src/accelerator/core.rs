@@ -76,6 +76,7 @@ pub(super) fn build(b: &ModuleBuilder, spec: &AcceleratorSpec) {
         soft_reset: b.input("soft_reset", BIT),
         finished: wire("finished"),
         quiet: wire("quiet"),
+        settled: (spec.interface == Interface::Dma).then(|| wire("settled")),
         activity: wire("activity"),
         errors,
     };
@@ -103,7 +104,11 @@ pub(super) fn build(b: &ModuleBuilder, spec: &AcceleratorSpec) {
         b.drive(*wire, error.1);
     }
     b.drive(events.finished, engine.all_out & sink.finished);
-    b.drive(events.quiet, source.quiet & sink.quiet & engine.quiet);
+    let settled = source.quiet & sink.quiet;
+    b.drive(events.quiet, settled & engine.quiet);
+    if let Some(wire) = events.settled {
+        b.drive(wire, settled);
+    }
     b.drive(events.activity, source.moved[0] | source.moved[1] | sink.moved | engine.moved);
     state(b, spec, &job, &source);
     counts(b, spec, &job, &source, &sink, &engine);

@@ -180,14 +180,19 @@ fn answers<'b>(
     let out = place(b, "read_answers", kind, &inputs, |m, x| {
         let [valid, id, resp, last] = x.all(["valid", "id", "resp", "last"]);
         let [asked, q_room, kv_room, drain] = x.all(["asked", "q_room", "kv_room", "drain"]);
-        let ready = (drain | id.mux(kv_room, q_room)).named("taken");
+        // What a drain has not awaited, its watchdog having ended it, belongs to no later job.
+        let stale = flag(m, "stale");
+        let swallow = (drain | stale.q).named("swallow");
+        let ready = (swallow | id.mux(kv_room, q_room)).named("taken");
         let moved = (valid & ready).named("moved");
         let under_way = up_down(m, "under_way", value_width(most), asked, moved & last, m.lit(0, 1));
+        let waits = under_way.reduce_or();
+        stale.set(swallow & waits);
         vec![
             ("ready", ready),
-            ("q_beat", moved & !id & !drain),
-            ("kv_beat", moved & id & !drain),
-            ("quiet", under_way.is_zero()),
+            ("q_beat", moved & !id & !swallow),
+            ("kv_beat", moved & id & !swallow),
+            ("quiet", !waits),
             ("slave_error", moved & resp.eq_const(2)),
             ("decode_error", moved & resp.eq_const(3)),
         ]

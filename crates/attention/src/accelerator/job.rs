@@ -7,11 +7,13 @@
 //!                  ▼                     ▼            quiet
 //!                idle  (error)         drain ─────────────────► idle  (error, unless a soft reset)
 //! ```
+//! A soft reset drains in any state. The watchdog also ends a drain that is never quiet; then a start is refused until the
+//! bus has answered everything.
 //! The check divides `heads` by `kv_heads` by subtracting; what it finds on the way are the settings in the form that
 //! the rest works with.
 
 use super::parts::{Named, flag, minus_one, place, plus_one};
-use super::spec::{AcceleratorSpec, Cause, Interface, MaskSupport, WATCHDOG};
+use super::spec::{AcceleratorSpec, Cause, Interface, MaskSupport};
 use hdl::{Kind, ModuleBuilder, Outputs, Signal, Type, value_width};
 
 /// Quiet cycles that end a drain: more than any pipeline between the rows' way in and the engine takes, and than a source
@@ -86,6 +88,8 @@ pub(super) struct Events<'b> {
     pub finished: Signal<'b>,
     /// Nothing is under way.
     pub quiet: Signal<'b>,
+    /// No transfer on a bus is open (`dma`).
+    pub settled: Option<Signal<'b>>,
     /// Something moved.
     pub activity: Signal<'b>,
     /// Errors, the first that is set counts.
@@ -107,6 +111,7 @@ pub(super) fn call<'b>(
         ("quiet", events.quiet),
         ("activity", events.activity),
     ];
+    inputs.extend(events.settled.map(|settled| ("settled", settled)));
     let error_names: Vec<String> =
         events.errors.iter().map(|(c, _)| format!("error_{}", *c as u32)).collect();
     inputs.extend(error_names.iter().zip(&events.errors).map(|(name, (_, signal))| (name.as_str(), *signal)));
@@ -145,12 +150,12 @@ fn body<'m>(m: &'m ModuleBuilder, x: &Named<'m>, spec: &AcceleratorSpec, causes:
     let illegal = (checked & (odd_heads | !refusal.q.is_zero())).named("illegal");
     let go = (checked & !illegal & !soft_reset).named("go");
 
-    let watch = m.register("watch", Type::unsigned(value_width(u64::from(WATCHDOG)))).reset(0);
-    let expired = watch.q.eq_const(u64::from(WATCHDOG)).named("watchdog_expired");
+    let watch = m.register("watch", Type::unsigned(value_width(u64::from(spec.watchdog)))).reset(0);
+    let expired = watch.q.eq_const(u64::from(spec.watchdog)).named("watchdog_expired");
     watch.set((activity | idle | (expired & run.q)).mux(m.zero(watch.q.ty()), plus_one(watch.q)));
     let hurt = causes.iter().map(|c| x.get(&format!("error_{}", *c as u32))).reduce(|a, b| a | b);
     let failed = (run.q & (hurt.map_or(expired, |hurt| hurt | expired))).named("failed");
-    let stop = (run.q & (failed | soft_reset)).named("stop");
+    let stop = (failed | (soft_reset & !drain.q)).named("stop");
     let done = (run.q & finished & !stop).named("done");
 
     // A drain ends when it has been quiet for long enough.
@@ -202,6 +207,7 @@ fn refused<'m>(m: &'m ModuleBuilder, x: &Named<'m>, spec: &AcceleratorSpec) -> S
             base.low(low) | row.low(low) | head.low(low)
         });
         checks.push((Cause::Unaligned, tensors.into_iter().reduce(|a, b| a | b).expect("four").reduce_or()));
+        checks.push((Cause::OpenTransfers, !x.get("settled")));
     }
     let found = checks
         .into_iter()

@@ -291,7 +291,13 @@ fn constants(spec: &AcceleratorSpec) -> Vec<Register> {
 fn control() -> Vec<Register> {
     let control = vec![
         field("START", 0, 1, 0, "1 starts a job; reads 0. A write that starts while a job runs is refused."),
-        field("SOFT_RESET", 1, 1, 0, "1 ends the job as soon as no transfer is open; reads 0."),
+        field(
+            "SOFT_RESET",
+            1,
+            1,
+            0,
+            "1 ends the job as soon as no transfer is open, or throws away what streams hold; reads 0.",
+        ),
         field("IRQ_ENABLE", 2, 1, 0, "The interrupt is on while DONE or ERROR is."),
     ];
     let status = vec![

@@ -4,6 +4,7 @@ use crate::config::ResultForm;
 use crate::engine::EngineSpec;
 use crate::functional;
 use hdl::{Reset, value_width};
+use serde::Serialize;
 use std::ops::Range;
 
 /// Everything that decides the accelerator's hardware.
@@ -31,6 +32,8 @@ pub struct AcceleratorSpec {
     pub bus_bits: u32,
     /// What the buffers are made of.
     pub buffers: Buffers,
+    /// Cycles without any transfer after which a running job is given up, above 64; [`WATCHDOG`] as a rule.
+    pub watchdog: u32,
     /// Reset style.
     pub reset: Reset,
 }
@@ -73,7 +76,7 @@ pub struct Buffers {
 }
 
 /// The mask of a job, as the register MASK holds it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 pub enum MaskMode {
     /// Every query meets every key.
     None = 0,
@@ -84,7 +87,7 @@ pub enum MaskMode {
 }
 
 /// A tensor in memory: element row r of head h begins at `base + h·head_stride + r·row_stride`, in bytes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct Tensor {
     /// Address of the first row.
     pub base: u64,
@@ -95,7 +98,7 @@ pub struct Tensor {
 }
 
 /// A job, as the registers hold it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 pub struct Settings {
     /// Queries of a head.
     pub queries: u32,
@@ -122,7 +125,7 @@ pub struct Settings {
 }
 
 /// Why a job ended in an error: the cause field of STATUS. Of several, the lowest is reported by the check of settings
-/// (those up to [`Cause::Unaligned`]), and the first by a running job.
+/// (those up to [`Cause::Unaligned`], then [`Cause::OpenTransfers`]), and the first by a running job.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Cause {
     /// `queries`, `keys`, `heads` or `kv_heads` is 0.
@@ -149,11 +152,13 @@ pub enum Cause {
     WriteSlaveError = 11,
     /// A write answered with DECERR.
     WriteDecodeError = 12,
-    /// Nothing moved for [`WATCHDOG`] cycles.
+    /// Nothing moved for [`AcceleratorSpec::watchdog`] cycles.
     Watchdog = 13,
+    /// A start while transfers of a job that the watchdog has ended are still open (`dma`).
+    OpenTransfers = 14,
 }
 
-/// Cycles without any transfer after which a running job is given up.
+/// Usual cycles of the watchdog.
 pub const WATCHDOG: u32 = 1 << 16;
 
 impl AcceleratorSpec {

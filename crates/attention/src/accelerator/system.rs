@@ -47,6 +47,30 @@ enum Rows {
     Streams(Box<Streams>),
 }
 
+fn host(program: &Program, timing: Timing) -> Result<LiteMaster, EngineError> {
+    LiteMaster::new(program, timing.stalls, timing.seed ^ 0x40)
+}
+
+impl Rows {
+    fn new(
+        interface: Interface,
+        program: &Program,
+        memory: Memory,
+        timing: Timing,
+    ) -> Result<Rows, EngineError> {
+        let (stalls, seed) = (timing.stalls, timing.seed);
+        Ok(match interface {
+            Interface::Dma => Rows::Memory(Box::new(AxiMemory::new(program, memory, timing)?)),
+            Interface::Stream => Rows::Streams(Box::new(Streams {
+                memory,
+                q: Source::new(program, "s_axis_q", stalls, seed ^ 0x10)?,
+                kv: Source::new(program, "s_axis_kv", stalls, seed ^ 0x20)?,
+                o: Sink::new(program, "m_axis_o", stalls, seed ^ 0x30)?,
+            })),
+        })
+    }
+}
+
 struct Streams {
     memory: Memory,
     q: Source,
@@ -65,6 +89,7 @@ pub struct System<'o> {
     pub simulator: Simulator,
     host: LiteMaster,
     rows: Rows,
+    timing: Timing,
     irq: OutPort,
     /// Clock cycles so far.
     pub cycle: u64,
@@ -84,25 +109,16 @@ impl<'o> System<'o> {
         memory: Memory,
         timing: Timing,
     ) -> Result<System<'o>, EngineError> {
-        let (stalls, seed) = (timing.stalls, timing.seed);
-        let rows = match spec.interface {
-            Interface::Dma => Rows::Memory(Box::new(AxiMemory::new(program, memory, timing)?)),
-            Interface::Stream => Rows::Streams(Box::new(Streams {
-                memory,
-                q: Source::new(program, "s_axis_q", stalls, seed ^ 0x10)?,
-                kv: Source::new(program, "s_axis_kv", stalls, seed ^ 0x20)?,
-                o: Sink::new(program, "m_axis_o", stalls, seed ^ 0x30)?,
-            })),
-        };
         let mut simulator = program.simulator(1);
-        simulator.randomize(seed);
+        simulator.randomize(timing.seed);
         simulator.reset();
         Ok(System {
             spec: spec.clone(),
             map: Map::new(spec),
             simulator,
-            host: LiteMaster::new(program, stalls, seed ^ 0x40)?,
-            rows,
+            host: host(program, timing)?,
+            rows: Rows::new(spec.interface, program, memory, timing)?,
+            timing,
             irq: program.output("irq")?,
             cycle: 0,
             quiet: 0,
@@ -129,6 +145,51 @@ impl<'o> System<'o> {
             bus.restart_counts();
             bus.faults = faults;
         }
+    }
+
+    /// Ends the packet of queries, or of keys, that is being sent so many beats early, with 0 a beat late; `false` if it has
+    /// not as many beats left, or there are no streams.
+    pub fn misplace_last(&mut self, keys: bool, early_by: usize) -> bool {
+        match &mut self.rows {
+            Rows::Streams(streams) if keys => streams.kv.misplace_last(early_by),
+            Rows::Streams(streams) => streams.q.misplace_last(early_by),
+            Rows::Memory(_) => false,
+        }
+    }
+
+    /// Queues the packets of a job on the streams, if there are any, without starting it.
+    pub fn queue(&mut self, settings: &Settings) {
+        if let Rows::Streams(streams) = &mut self.rows {
+            streams.load(&self.spec, settings);
+        }
+    }
+
+    /// Drops every packet that has not begun from the streams, if there are any.
+    pub fn silence(&mut self) {
+        if let Rows::Streams(streams) = &mut self.rows {
+            streams.q.stop();
+            streams.kv.stop();
+        }
+    }
+
+    /// From now on the memory takes and answers nothing, or does again.
+    pub fn freeze(&mut self, frozen: bool) {
+        if let Rows::Memory(bus) = &mut self.rows {
+            bus.frozen = frozen;
+        }
+    }
+
+    /// Resets the accelerator and everything at its buses, but for what the memory holds.
+    ///
+    /// # Errors
+    /// When the design lacks a port.
+    pub fn hard_reset(&mut self) -> Result<(), EngineError> {
+        let memory = std::mem::take(self.memory());
+        let program = self.simulator.program().clone();
+        self.host = host(&program, self.timing)?;
+        self.rows = Rows::new(self.spec.interface, &program, memory, self.timing)?;
+        self.simulator.reset();
+        Ok(())
     }
 
     /// One clock cycle.
@@ -221,9 +282,7 @@ impl<'o> System<'o> {
         for (offset, value) in self.map.setup(settings) {
             self.write_at(offset, value)?;
         }
-        if let Rows::Streams(streams) = &mut self.rows {
-            streams.load(&self.spec, settings);
-        }
+        self.queue(settings);
         self.write("CTRL", 0b101)
     }
 
@@ -234,15 +293,13 @@ impl<'o> System<'o> {
     pub fn soft_reset(&mut self) -> Result<(), EngineError> {
         self.write("CTRL", 0b110)?;
         self.until_idle()?;
+        self.all_closed()?;
         // A job that was over already has left its interrupt.
         self.write("STATUS", 0b110)
     }
 
     fn until_idle(&mut self) -> Result<(), EngineError> {
-        if let Rows::Streams(streams) = &mut self.rows {
-            streams.q.stop();
-            streams.kv.stop();
-        }
+        self.silence();
         let mut waited = 0;
         while self.read("STATUS")? & 1 == 1 {
             waited += 1;
@@ -250,13 +307,19 @@ impl<'o> System<'o> {
                 return Err(EngineError(format!("{}: STATUS.BUSY stays on", self.spec.name)));
             }
         }
-        if matches!(&self.rows, Rows::Memory(bus) if !bus.is_idle()) {
-            return Err(EngineError("STATUS.BUSY is off while a transfer is open".into()));
-        }
         while matches!(&self.rows, Rows::Streams(streams) if !streams.is_idle()) {
             self.step()?; // what is left of a packet is swallowed
         }
         Ok(())
+    }
+
+    fn all_closed(&self) -> Result<(), EngineError> {
+        match &self.rows {
+            Rows::Memory(bus) if !bus.is_idle() && !bus.frozen => {
+                Err(EngineError("STATUS.BUSY is off while a transfer is open".into()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Runs a job to its end, done or in error.
@@ -281,6 +344,9 @@ impl<'o> System<'o> {
         let status = self.read("STATUS")?;
         let error = if status >> 2 & 1 == 1 { Some(cause(status >> 8 & 0xff)?) } else { None };
         self.until_idle()?;
+        if error != Some(Cause::Watchdog) {
+            self.all_closed()?;
+        }
         if error.is_none()
             && let Rows::Streams(streams) = &mut self.rows
         {

@@ -5,6 +5,8 @@ use super::memory::Memory;
 use super::model;
 use super::registers::Map;
 use super::spec::{AcceleratorSpec, Settings};
+use hdl::verilog::identifier;
+use hdl::{Design, Direction};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,14 +16,35 @@ use std::path::Path;
 pub struct Bench {
     /// The top module.
     pub top: String,
+    /// Its ports, the clock and the reset among them.
+    pub ports: Vec<PortOf>,
     /// Its reset port.
     pub reset: &'static str,
     /// The reset port is active low.
     pub reset_active_low: bool,
+    /// Queries of a block.
+    pub block: u32,
+    /// Bytes of a beat.
+    pub bus_bytes: u32,
+    /// Bytes of a query, key or value row, padded.
+    pub row_bytes: u32,
+    /// Bytes of a result row, padded.
+    pub result_bytes: u32,
     /// The register map.
     pub registers: Vec<super::registers::Register>,
     /// Jobs to run.
     pub jobs: Vec<JobFiles>,
+}
+
+/// A port of the top.
+#[derive(Serialize)]
+pub struct PortOf {
+    /// Its name in Verilog.
+    pub name: String,
+    /// Its width.
+    pub bits: u32,
+    /// The bench drives it.
+    pub input: bool,
 }
 
 /// A job with its files.
@@ -29,6 +52,8 @@ pub struct Bench {
 pub struct JobFiles {
     /// What it is for.
     pub name: String,
+    /// What it is.
+    pub settings: Settings,
     /// Words to write before the start: byte addresses and values.
     pub setup: Vec<(u32, u32)>,
     /// Address of the images.
@@ -47,11 +72,24 @@ pub struct JobFiles {
 
 impl Bench {
     /// A design and its register map; no jobs yet.
-    pub fn new(spec: &AcceleratorSpec, top: &str) -> Bench {
+    pub fn new(spec: &AcceleratorSpec, design: &Design) -> Bench {
+        let top = design.top();
+        let implicit =
+            ["clk", spec.reset.port()].map(|name| PortOf { name: name.into(), bits: 1, input: true });
+        let port = |port: &hdl::Port| PortOf {
+            name: identifier(&port.name),
+            bits: port.ty.bits(),
+            input: port.direction == Direction::Input,
+        };
         Bench {
-            top: top.into(),
+            top: identifier(&top.name),
+            ports: implicit.into_iter().chain(top.ports.iter().map(port)).collect(),
             reset: spec.reset.port(),
             reset_active_low: spec.reset.active_low,
+            block: spec.block(),
+            bus_bytes: spec.bus_bytes(),
+            row_bytes: spec.row_beats() * spec.bus_bytes(),
+            result_bytes: spec.result_beats() * spec.bus_bytes(),
             registers: Map::new(spec).registers,
             jobs: vec![],
         }
@@ -81,6 +119,7 @@ impl Bench {
         }
         self.jobs.push(JobFiles {
             name: name.into(),
+            settings: *settings,
             setup: Map::new(spec).setup(settings),
             base: memory.base,
             before: file("before"),

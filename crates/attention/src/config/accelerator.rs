@@ -2,7 +2,7 @@
 
 use super::{ConfigError, EngineConfig, ScaleInput, Section};
 use crate::accelerator::bus::Timing;
-use crate::accelerator::{AcceleratorSpec, Buffer, Buffers, Interface, MaskMode, MaskSupport};
+use crate::accelerator::{AcceleratorSpec, Buffer, Buffers, Interface, MaskMode, MaskSupport, WATCHDOG};
 use crate::engine::EngineSpec;
 use hdl::Reset;
 use numerics::Policy;
@@ -184,6 +184,7 @@ impl AcceleratorSpec {
             interface: shape.interface,
             bus_bits: shape.bus_bits,
             buffers: shape.buffers,
+            watchdog: WATCHDOG,
             reset,
         }
     }

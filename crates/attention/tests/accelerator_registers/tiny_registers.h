@@ -99,7 +99,7 @@
 #define TINY_CTRL_RESET 0x00000000u
 #define TINY_CTRL_START_SHIFT 0u /* 1 starts a job; reads 0. A write that starts while a job runs is refused. */
 #define TINY_CTRL_START_MASK 0x00000001u
-#define TINY_CTRL_SOFT_RESET_SHIFT 1u /* 1 ends the job as soon as no transfer is open; reads 0. */
+#define TINY_CTRL_SOFT_RESET_SHIFT 1u /* 1 ends the job as soon as no transfer is open, or throws away what streams hold; reads 0. */
 #define TINY_CTRL_SOFT_RESET_MASK 0x00000002u
 #define TINY_CTRL_IRQ_ENABLE_SHIFT 2u /* The interrupt is on while DONE or ERROR is. */
 #define TINY_CTRL_IRQ_ENABLE_MASK 0x00000004u
@@ -246,5 +246,6 @@
 #define TINY_CAUSE_WRITE_SLAVE_ERROR 11u /* A write was answered with SLVERR. */
 #define TINY_CAUSE_WRITE_DECODE_ERROR 12u /* A write was answered with DECERR. */
 #define TINY_CAUSE_WATCHDOG 13u /* Nothing moved for a very long time. */
+#define TINY_CAUSE_OPEN_TRANSFERS 14u /* The bus has yet to answer what a job asked for that the watchdog has ended. */
 
 #endif /* TINY_REGISTERS_H */

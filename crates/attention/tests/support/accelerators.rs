@@ -1,9 +1,17 @@
-//! Accelerators to test.
+//! Accelerators to test, and random jobs for them.
 
 use super::{Choice, engine};
-use attention::accelerator::{AcceleratorSpec, Buffers, Interface, MaskMode, MaskSupport, Settings, Tensor};
+use attention::accelerator::bus::Timing;
+use attention::accelerator::memory::image;
+use attention::accelerator::system::{Job, System};
+use attention::accelerator::{
+    AcceleratorSpec, Buffers, Interface, MaskMode, MaskSupport, Settings, Tensor, WATCHDOG,
+};
+use attention::workload::QuantizedHead;
 use hdl::Reset;
 use numerics::Number;
+use numerics::stratified::{Rng, corner};
+use sim::Program;
 
 /// A small accelerator that has everything at run time: masks, heads, scale.
 pub fn accelerator(
@@ -25,6 +33,7 @@ pub fn accelerator(
         interface: Interface::Dma,
         bus_bits: 64,
         buffers: Buffers::default(),
+        watchdog: WATCHDOG,
         reset: Reset::default(),
     }
 }
@@ -45,4 +54,87 @@ pub fn settings(spec: &AcceleratorSpec, queries: u32, keys: u32) -> Settings {
         v: nowhere,
         o: nowhere,
     }
+}
+
+fn up_to(rng: &mut Rng, most: u32) -> u32 {
+    1 + rng.below(u64::from(most)) as u32
+}
+
+/// Random legal settings of any mask and grouping, with queries and keys up to `longest` and within the maxima.
+pub fn random_settings(spec: &AcceleratorSpec, longest: u32, rng: &mut Rng) -> Settings {
+    let kv_heads = up_to(rng, 2.min(spec.kv_heads));
+    let queries = up_to(rng, spec.max_queries.min(longest));
+    let keys = up_to(rng, spec.max_keys.min(longest));
+    let scale = spec
+        .engine
+        .dot
+        .scale
+        .map(|f| f.encode([0.5, 1.0, -0.7, 0.0][rng.below(4) as usize], &spec.engine.policy));
+    let masks = [MaskMode::None, MaskMode::Causal, MaskMode::Window];
+    Settings {
+        keys: if rng.below(3) == 0 { keys.min(queries.div_ceil(2)) } else { keys },
+        heads: kv_heads * up_to(rng, 3.min(spec.heads / kv_heads)),
+        kv_heads,
+        mask: masks[rng.below(1 + spec.mask as u64) as usize],
+        window: up_to(rng, longest / 2),
+        scale: scale.unwrap_or(0),
+        ..settings(spec, queries, keys)
+    }
+}
+
+/// The settings with their tensors in any order and rows and heads at any distance; and the tensors' end.
+pub fn scattered(spec: &AcceleratorSpec, job: Settings, rng: &mut Rng) -> (Settings, u64) {
+    let beat = u64::from(spec.bus_bytes());
+    let [row, result] = [spec.row_beats(), spec.result_beats()].map(|beats| beat * u64::from(beats));
+    let shapes = [
+        (job.heads, job.queries, row),
+        (job.kv_heads, job.keys, row),
+        (job.kv_heads, job.keys, row),
+        (job.heads, job.queries, result),
+    ];
+    let mut end = 4096 + beat * rng.below(512);
+    let mut tensors = [Tensor::default(); 4];
+    let first = rng.below(4) as usize;
+    for at in (0..4).map(|i| (first + i) % 4) {
+        let (heads, rows, bytes) = shapes[at];
+        let row_stride = bytes + beat * rng.below(3);
+        let head_stride = row_stride * u64::from(rows) + beat * rng.below(40);
+        tensors[at] = Tensor { base: end, row_stride, head_stride };
+        end += head_stride * u64::from(heads) + beat * rng.below(300);
+    }
+    let [q, k, v, o] = tensors;
+    (Settings { q, k, v, o, ..job }, end)
+}
+
+/// Random tensors with edges of their format.
+pub fn heads(spec: &AcceleratorSpec, job: &Settings, rng: &mut Rng) -> Vec<QuantizedHead> {
+    let format = spec.engine.dot.operand;
+    let mut rows = |rows: u32| -> Vec<u64> {
+        let mut element = || match rng.below(16) {
+            0 => corner(format, rng),
+            _ => {
+                let normal = (0..6).map(|_| rng.unit()).sum::<f64>() - 3.0;
+                format.encode(normal, &spec.engine.policy)
+            }
+        };
+        (0..rows * spec.engine.head_dim).map(|_| element()).collect()
+    };
+    let mut head = |_| QuantizedHead { q: rows(job.queries), k: rows(job.keys), v: rows(job.keys) };
+    (0..job.heads).map(&mut head).collect()
+}
+
+/// A system beside an empty memory.
+pub fn system(spec: &AcceleratorSpec, clock: Option<hdl::Timing>, timing: Timing) -> System<'static> {
+    let design = spec.elaborate(clock).unwrap_or_else(|e| panic!("{e}"));
+    let program = Program::compile(&design).unwrap();
+    System::new(spec, &program, Default::default(), timing).unwrap()
+}
+
+/// Runs a job on random tensors and compares with the model.
+pub fn check(spec: &AcceleratorSpec, system: &mut System, job: Settings, rng: &mut Rng) -> Job {
+    let (job, end) = scattered(spec, job, rng);
+    *system.memory() = image(spec, &job, &heads(spec, &job, rng), end);
+    let done = system.check(&job).unwrap_or_else(|e| panic!("{e}: {job:?}"));
+    assert_eq!(done.error, None, "{job:?}");
+    done
 }

@@ -1,9 +1,10 @@
-//! The benches in `testbench/cocotb` on emitted Verilog, under Icarus.
+//! The benches in `testbench/cocotb` on emitted Verilog.
 
 use super::lint::can_run;
 use attention::accelerator::vectors::Bench;
 use hdl::Design;
 use hdl::verilog::{Header, write};
+use sim::Engine;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -28,8 +29,8 @@ pub fn folder(name: &str) -> PathBuf {
     folder
 }
 
-/// Runs a bench on a design; a tool that is missing is skipped aloud, or fails with `FLASHRTL_STRICT=1`.
-pub fn run(folder: &Path, design: &Design, bench: &Bench, module: &str) {
+/// Runs benches on a design in simulators; a tool that is missing is skipped aloud, or fails with `FLASHRTL_STRICT=1`.
+pub fn run(folder: &Path, design: &Design, bench: &Bench, modules: &str, simulators: &[&dyn Engine]) {
     let Some(python) = python() else {
         let why = "cocotb 1.9 and cocotbext-axi are missing; scripts/install.sh installs them";
         assert!(std::env::var("FLASHRTL_STRICT").as_deref() != Ok("1"), "{why}");
@@ -40,11 +41,13 @@ pub fn run(folder: &Path, design: &Design, bench: &Bench, module: &str) {
         std::fs::write(folder.join("rtl").join(file.name), file.text).unwrap();
     }
     std::fs::write(folder.join("design.json"), serde_json::to_string_pretty(bench).unwrap()).unwrap();
-    if can_run(&sim::Icarus) {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testbench/cocotb/run.py");
-        let output = Command::new(&python).arg(script).arg(folder).args(["icarus", module]).output().unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testbench/cocotb/run.py");
+    for simulator in simulators.iter().filter(|simulator| can_run(**simulator)) {
+        let mut command = Command::new(&python);
+        let output = command.arg(&script).arg(folder).args([simulator.name(), modules]).output().unwrap();
         let said = [output.stdout, output.stderr].concat();
         let said = String::from_utf8_lossy(&said);
-        assert!(output.status.success() && said.contains("PASS: "), "{module}:\n{said}");
+        let passed = output.status.success() && said.contains("PASS: ");
+        assert!(passed, "{modules} in {}:\n{said}", simulator.name());
     }
 }

@@ -9,7 +9,7 @@ pub mod lint;
 mod points;
 mod tensors;
 
-pub use accelerators::{accelerator, settings};
+pub use accelerators::{accelerator, check, heads, random_settings, scattered, settings, system};
 pub use points::{ACCUMULATORS, INPUTS, KERNELS, Point, pairwise, product};
 pub use tensors::*;
 

@@ -15,7 +15,7 @@ const TEMPLATE: &str = include_str!("testbench.v.in");
 /// cycle and compares every output just before the clock edge with the line of `tb_<top>_expected.hex`. A port that
 /// shows its first result after some cycles ([`Port::cycle`]) is compared from then on, one that means something only
 /// while another output is 1 ([`Port::valid_by`]) in cycles in which that one is expected to be 1. X never equals
-/// anything. It ends with `PASS: N cycles, M comparisons` or, after the first ten mismatches, with `FAIL: …` and a
+/// anything. What a channel out of the design ([`hdl::channels`]) offers has to stay, unchanged, until it is taken. It ends with `PASS: N cycles, M comparisons` or, after the first ten mismatches, with `FAIL: …` and a
 /// `$stop`, which simulators that run unattended can make an error.
 ///
 /// Plusargs: `+stimulus=FILE`, `+expected=FILE`; `+dump=FILE` writes the outputs instead of comparing them; `+bench=N`
@@ -159,11 +159,61 @@ impl Bench<'_> {
             ("apply", scan("tb_stimulus", &self.inputs)),
             ("expect", scan("tb_expected", &self.outputs)),
             ("compare", self.outputs.iter().map(Signal::compare).collect::<Vec<_>>().join("\n")),
+            ("handshakes", self.handshakes()),
+            (
+                "check_handshakes",
+                if self.offers().is_empty() { "" } else { "        tb_handshakes;\n" }.into(),
+            ),
             ("write", self.outputs.iter().flat_map(Signal::write).collect::<Vec<_>>().join("\n")),
             ("clear", inputs.iter().map(|n| format!("    {n} = 0;")).collect::<Vec<_>>().join("\n")),
             ("load", with_inputs(load(&all))),
             ("replay", with_inputs(format!("        {all} = tb_memory[tb_cycle % tb_cycles];"))),
         ]
+    }
+
+    /// Names of the valid and ready ports of every channel out of the design, and everything it offers at once.
+    fn offers(&self) -> Vec<[String; 3]> {
+        let offer = |channel: hdl::Channel<'_>| {
+            let valid = identifier(&channel.valid.name);
+            let nets = channel.payload.iter().map(|port| identifier(&port.name));
+            let offered: Vec<String> = std::iter::once(valid.clone()).chain(nets).collect();
+            [valid, identifier(&channel.ready.name), format!("{{{}}}", offered.join(", "))]
+        };
+        hdl::channels(self.design.top()).into_iter().map(offer).collect()
+    }
+
+    /// Assertions on the channels out of the design.
+    fn handshakes(&self) -> String {
+        let offers = self.offers();
+        if offers.is_empty() {
+            return String::new();
+        }
+        let channels = hdl::channels(self.design.top());
+        let bits = channels.iter().map(|c| 1 + c.payload.iter().map(|port| port.ty.bits()).sum::<u32>());
+        let declared = offers.iter().zip(bits).map(|([valid, ..], bits)| {
+            format!("  reg {}tb_offer_{valid};\n  reg tb_waits_{valid} = 1'b0;\n", range(bits))
+        });
+        let checks = offers.iter().map(|[valid, ready, offered]| {
+            format!(
+                "      if (tb_waits_{valid} && {offered} !== tb_offer_{valid}) begin
+        tb_failures = tb_failures + 1;
+        if (tb_failures <= 10)
+          $display(\"cycle %0d, {valid}: withdrawn or changed before {ready} came\", tb_cycle);
+      end
+      tb_offer_{valid} = {offered};
+      tb_waits_{valid} = {valid} === 1'b1 && {ready} !== 1'b1;
+"
+            )
+        });
+        format!(
+            "  // What is offered stays as it is until it is taken.
+{}  task tb_handshakes;
+    begin
+{}    end
+  endtask\n\n",
+            declared.collect::<String>(),
+            checks.collect::<String>()
+        )
     }
 
     fn declarations(&self) -> String {

@@ -57,6 +57,8 @@ pub struct AxiMemory {
     pub memory: Memory,
     /// Transfers that are to fail.
     pub faults: Vec<Fault>,
+    /// Nothing more is taken or answered, but for what is offered already.
+    pub frozen: bool,
     /// Beats read.
     pub beats_read: u64,
     /// Beats written.
@@ -92,6 +94,7 @@ impl AxiMemory {
         Ok(AxiMemory {
             memory,
             faults: vec![],
+            frozen: false,
             beats_read: 0,
             beats_written: 0,
             timing,
@@ -131,18 +134,19 @@ impl AxiMemory {
     /// Drives the inputs of a cycle.
     pub fn drive(&mut self, simulator: &mut Simulator) {
         self.credit = (self.credit + self.timing.bandwidth).min(1.0);
-        if !self.r.is_busy() && self.credit >= 1.0 && !self.pauses.now() {
+        let answers = !self.frozen;
+        if answers && !self.r.is_busy() && self.credit >= 1.0 && !self.pauses.now() {
             self.offer_read(simulator);
         }
         let due = self.responses.front().is_some_and(|(burst, _)| burst.due <= self.cycle);
-        if due && !self.b.is_busy() && !self.pauses.now() {
+        if answers && due && !self.b.is_busy() && !self.pauses.now() {
             let (burst, response) = self.responses.pop_front().expect("one is due");
             self.b.offer(simulator, &[&[response.bits()], &[burst.id]]);
         }
         self.r.drive(simulator);
         self.b.drive(simulator);
         let open = self.timing.outstanding;
-        let [ar, aw, w] = [(); 3].map(|()| !self.pauses.now());
+        let [ar, aw, w] = [(); 3].map(|()| !self.pauses.now() && !self.frozen);
         self.ar.drive(simulator, ar && self.reads.len() < open);
         self.aw.drive(simulator, aw && self.writes.len() + self.responses.len() < open);
         self.w.drive(simulator, w && self.written.len() < 256);

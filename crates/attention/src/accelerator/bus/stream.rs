@@ -47,17 +47,21 @@ impl Source {
         self.beats.extend(packet.chunks_exact(bytes).enumerate().map(|(i, b)| (b.to_vec(), i + 1 == beats)));
     }
 
-    /// Moves the end of the packet at hand: after its next beat, or away from its last one onto a further beat.
-    pub fn misplace_last(&mut self, early: bool) {
-        let Some(end) = self.beats.iter().position(|(_, last)| *last) else { return };
-        if early {
-            self.beats[0].1 = true;
-            self.beats.drain(1..=end.max(1));
-        } else {
-            let extra = self.beats[end].0.clone();
+    /// Ends the packet at hand so many beats early, with 0 a beat late; `false`, and nothing changes, if it has not as many
+    /// beats left.
+    pub fn misplace_last(&mut self, early_by: usize) -> bool {
+        let Some(end) = self.beats.iter().position(|(_, last)| *last).filter(|&end| end >= early_by) else {
+            return false;
+        };
+        if early_by == 0 {
+            let extra = (self.beats[end].0.clone(), true);
             self.beats[end].1 = false;
-            self.beats.insert(end + 1, (extra, true));
+            self.beats.insert(end + 1, extra);
+        } else {
+            self.beats.drain(end - early_by + 1..=end);
+            self.beats[end - early_by].1 = true;
         }
+        true
     }
 
     /// Drops every packet that has not begun.

@@ -108,7 +108,7 @@ pub fn causes() -> impl Iterator<Item = Cause> {
 }
 
 /// What the causes mean to a driver.
-const CAUSES: [(Cause, &str); 13] = [
+const CAUSES: [(Cause, &str); 14] = [
     (Cause::ZeroLength, "QUERIES, KEYS, HEADS or KV_HEADS is 0."),
     (Cause::TooLong, "QUERIES or KEYS is beyond the maximum."),
     (Cause::BadHeads, "HEADS or KV_HEADS is beyond the maximum, or HEADS is no multiple of KV_HEADS."),
@@ -122,4 +122,5 @@ const CAUSES: [(Cause, &str); 13] = [
     (Cause::WriteSlaveError, "A write was answered with SLVERR."),
     (Cause::WriteDecodeError, "A write was answered with DECERR."),
     (Cause::Watchdog, "Nothing moved for a very long time."),
+    (Cause::OpenTransfers, "The bus has yet to answer what a job asked for that the watchdog has ended."),
 ];
