@@ -12,7 +12,7 @@ use numerics::catalog::{BF16, E4M3};
 use numerics::lse::Accumulator;
 use numerics::stratified::Rng;
 use support::lint::lint;
-use support::{FA2, INPUTS, KERNELS, accelerator, check, random_settings, settings, system, timing};
+use support::{FA2, INPUTS, KERNELS, accelerator, check, random_settings, system, timing};
 
 fn jobs(spec: &AcceleratorSpec, clock: Option<hdl::Timing>, seed: u64, count: usize) {
     let mut rng = Rng::new(seed);
@@ -87,33 +87,6 @@ fn fixed_point_operands() {
 fn tiles_in_macros() {
     let buffers = Buffers { tile: Buffer::Sram };
     both(AcceleratorSpec { buffers, ..accelerator(&FA2, BF16, [5, 2, 2]) }, None, 6, 3);
-}
-
-/// Useful steps ÷ (lanes × cycles) of a job of one head.
-fn utilisation(spec: &AcceleratorSpec, length: u32, latency: u32) -> f64 {
-    let mut rng = Rng::new(1);
-    let mut system = system(spec, None, Timing { latency, outstanding: 64, ..Timing::default() });
-    let job = settings(spec, length, length);
-    let done = check(spec, &mut system, job, &mut rng);
-    done.counter("USEFUL_STEPS") as f64 / (f64::from(spec.engine.lanes) * done.counter("CYCLES") as f64)
-}
-
-/// Lanes stay busy while rows come at the rate at which they are used, whatever the latency of the memory.
-#[test]
-fn utilisation_of_the_lanes() {
-    let spec = AcceleratorSpec {
-        key_tile: 8,
-        max_queries: 256,
-        max_keys: 256,
-        ..accelerator(&FA2, BF16, [16, 4, 8])
-    };
-    for interface in [Interface::Stream, Interface::Dma] {
-        let spec = AcceleratorSpec { interface, ..spec.clone() };
-        assert!(spec.row_bytes() / spec.bus_bytes() <= spec.engine.interleave);
-        let found = utilisation(&spec, 256, 40);
-        eprintln!("{interface:?}: {:.1} %", 100.0 * found);
-        assert!(found >= 0.9, "{interface:?}: {found}");
-    }
 }
 
 /// Linters and rust-hdl's checks are silent, whatever is built in.

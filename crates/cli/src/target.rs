@@ -69,7 +69,7 @@ impl Target {
 
     /// Cycles from a step's first inputs to its last result: of a lane, or of the unit.
     pub fn latency(&self) -> u32 {
-        let lane = self.design.top().instances.iter().find(|inst| &*inst.name == "lane");
+        let lane = self.design.modules.iter().flat_map(|m| &m.instances).find(|inst| &*inst.name == "lane");
         lane.map_or(self.design.top(), |inst| self.design.module(inst.module)).latency()
     }
 

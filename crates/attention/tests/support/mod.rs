@@ -30,6 +30,11 @@ pub fn timing(mhz: f64) -> Timing {
     Timing { period_ps: 1e6 / mhz, model }
 }
 
+/// Whether the long tests were asked for.
+pub fn nightly() -> bool {
+    std::env::var_os("FLASHRTL_NIGHTLY").is_some()
+}
+
 /// A kernel to test.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Choice {

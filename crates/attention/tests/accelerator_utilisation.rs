@@ -1,0 +1,78 @@
+//! How busy the lanes of an accelerator are, and what masks save. With `FLASHRTL_NIGHTLY` set, over 1024 keys too.
+
+mod support;
+
+use attention::accelerator::bus::Timing;
+use attention::accelerator::memory::traffic;
+use attention::accelerator::{AcceleratorSpec, Interface, MaskMode, Settings};
+use numerics::catalog::BF16;
+use numerics::stratified::Rng;
+use support::{FA2, accelerator, check, settings, system};
+
+/// Four lanes of eight slots, a bus that brings a key and its value in the time that the slots take.
+fn spec(interface: Interface, length: u32) -> AcceleratorSpec {
+    let tiny = accelerator(&FA2, BF16, [16, 4, 8]);
+    let spec = AcceleratorSpec { key_tile: 8, max_queries: length, max_keys: length, interface, ..tiny };
+    assert!(spec.row_bytes() / spec.bus_bytes() <= spec.engine.interleave);
+    spec
+}
+
+/// Cycles of a job, and its useful steps ÷ (lanes × cycles).
+fn run(spec: &AcceleratorSpec, job: Settings) -> (f64, f64) {
+    let mut system = system(spec, None, Timing { latency: 40, outstanding: 64, ..Timing::default() });
+    let done = check(spec, &mut system, job, &mut Rng::new(1));
+    let cycles = done.counter("CYCLES") as f64;
+    (cycles, done.counter("USEFUL_STEPS") as f64 / (f64::from(spec.engine.lanes) * cycles))
+}
+
+fn busy(length: u32, least: f64) {
+    for interface in [Interface::Stream, Interface::Dma] {
+        let spec = spec(interface, length);
+        let (_, found) = run(&spec, settings(&spec, length, length));
+        println!("{interface:?}, {length} keys: {:.1} %", 100.0 * found);
+        assert!(found >= least, "{interface:?}, {length} keys: {found}");
+    }
+}
+
+/// Masked tiles cost nothing: under a causal mask little more than half of the cycles, under a sliding window those of
+/// the keys that a block's queries meet.
+fn masks(length: u32, most_of_causal: f64) {
+    let spec = spec(Interface::Dma, length);
+    let job = settings(&spec, length, length);
+    let (all, _) = run(&spec, job);
+    let (causal, _) = run(&spec, Settings { mask: MaskMode::Causal, ..job });
+    println!("causal, {length} keys: {:.3} of the cycles", causal / all);
+    assert!(causal <= most_of_causal * all, "{causal} of {all}");
+    for window in [16, 64, length / 2] {
+        let job = Settings { mask: MaskMode::Window, window, ..job };
+        let (cycles, _) = run(&spec, job);
+        let keys: usize = (0..spec.blocks(length)).map(|block| spec.key_range(&job, block).len()).sum();
+        let steps = keys as f64 * f64::from(spec.engine.interleave);
+        let beats = traffic(&spec, &job)[0] as f64 / f64::from(spec.bus_bytes());
+        let found = cycles / steps.max(beats);
+        println!(
+            "window {window}, {length} keys: {cycles} cycles, {found:.3} of the larger of steps and beats"
+        );
+        assert!(
+            (1.0..1.1).contains(&found),
+            "window {window}: {cycles} cycles, {steps} steps, {beats} beats"
+        );
+    }
+}
+
+/// Lanes stay busy while rows come at the rate at which they are used, whatever the latency of the memory.
+#[test]
+fn lanes_are_busy() {
+    busy(256, 0.9);
+    if support::nightly() {
+        busy(1024, 0.95);
+    }
+}
+
+#[test]
+fn masks_save_time() {
+    masks(256, 0.6);
+    if support::nightly() {
+        masks(1024, 0.56);
+    }
+}
