@@ -175,10 +175,10 @@ impl FusedDot {
         let magnitude = sign.mux((-sum).low(width), sum.low(width)).named("magnitude");
         let zero = magnitude.is_zero().named("sum_is_zero");
         let (sig, leading_zeros) = normalize(magnitude);
-        let offset = constant(m, offset + result.bias());
+        let offset = || constant(m, offset + result.bias());
         let exp = match max_exp {
-            Some(max_exp) => max_exp.to_signed() - leading_zeros.to_signed() + offset,
-            None => offset - leading_zeros.to_signed(),
+            Some(max_exp) => max_exp.to_signed() - leading_zeros.to_signed() + offset(),
+            None => offset() - leading_zeros.to_signed(),
         };
         let raw = match scale {
             None => Raw { sign: !zero & sign, exp: exp.named("exp"), sig, zero },

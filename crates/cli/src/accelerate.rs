@@ -2,7 +2,7 @@
 
 pub mod excerpt;
 
-use crate::command::simulate::{WorkloadArgs, quantized};
+use crate::command::simulate::WorkloadArgs;
 use crate::show::{self, counted, grouped, percent};
 use crate::stimuli::Recorded;
 use crate::target::Target;
@@ -65,8 +65,7 @@ pub fn report(
     config: &AcceleratorConfig,
     args: &WorkloadArgs,
 ) -> Result<Report> {
-    let workload = args.tensors(target)?;
-    let quantized = quantized(&workload.unscaled(config.job.scale), target)?;
+    let (workload, quantized) = args.load(target)?;
     let batches = batches(spec, &config.job, &quantized)?;
     let program = Program::compile(&target.design)?;
     let start = Instant::now();

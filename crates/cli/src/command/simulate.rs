@@ -151,11 +151,15 @@ impl WorkloadArgs {
     }
 }
 
-/// Tensors in the engine's input format, if it can run them.
+/// Tensors in the engine's input format, if it can run them; q without the scale that an accelerator multiplies scores with.
 pub fn quantized(workload: &Workload, target: &Target) -> Result<Quantized> {
     workload.check(&target.config)?;
     let config = target.config.engine().expect("the design is an engine");
-    Ok(workload.quantize(config.format.input, &target.policy()))
+    let scale = match &target.config.design {
+        DesignConfig::Accelerator(accelerator) => accelerator.job.scale,
+        _ => 1.0,
+    };
+    Ok(workload.unscaled(scale).quantize(config.format.input, &target.policy()))
 }
 
 /// What a simulation of an engine gave.
