@@ -3,20 +3,12 @@
 mod support;
 
 use serde_json::Value;
-use support::{flashrtl, have_tools, root};
+use support::{flashrtl, pdk, root};
 
 #[test]
 fn a_platform_that_is_not_there_is_named() {
     let said = flashrtl(&["fit", "nangate46"]).fails();
     assert!(said.err.contains("unknown platform; legal: asap7, ihp-sg13g2, nangate45"), "{}", said.err);
-}
-
-fn pdk() -> Option<String> {
-    let pdk = std::env::var("FLASHRTL_PDK").ok();
-    if pdk.is_none() {
-        eprintln!("SKIPPED: FLASHRTL_PDK names no folder of Liberty files");
-    }
-    pdk.filter(|_| have_tools())
 }
 
 /// Netlists of a design with short rows, of one lane.

@@ -5,7 +5,7 @@ mod support;
 
 use serde_json::Value;
 use std::path::Path;
-use support::{flashrtl, have_tools};
+use support::{flashrtl, have_tools, pdk};
 
 /// The power that `flashrtl synth` reports in JSON.
 fn power(folder: &Path, args: &[&str]) -> Value {
@@ -101,13 +101,7 @@ fn an_accelerator_has_power_and_areas_by_purpose() {
 /// What clock gates leave of the power when nothing moves.
 #[test]
 fn gated_clocks_rest() {
-    let Ok(pdk) = std::env::var("FLASHRTL_PDK") else {
-        eprintln!("SKIPPED: FLASHRTL_PDK names no folder of Liberty files");
-        return;
-    };
-    if !have_tools() {
-        return;
-    }
+    let Some(pdk) = pdk() else { return };
     let folder = tempfile::tempdir().unwrap();
     let fixed = ["synth", "fa2_bf16_d64", "--platform", "nangate45", "--quick", "--power", "--json"];
     let sets = ["--set", "array.head_dim=4", "--set", "array.query_lanes=1", "--scope", "element"];

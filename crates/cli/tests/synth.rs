@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use support::{Call, OSU018, Said, flashrtl, have_tools};
+use support::{Call, OSU018, Said, flashrtl, have_tools, pdk};
 
 /// `flashrtl synth` into a folder, on osu018 as Debian has it.
 fn synth(folder: &Path, args: &[&str]) -> Call {
@@ -186,13 +186,7 @@ fn broken_liberty_files_are_named() {
 
 #[test]
 fn nangate45_meets_the_clock_it_is_pipelined_for() {
-    let Ok(pdk) = std::env::var("FLASHRTL_PDK") else {
-        eprintln!("SKIPPED: FLASHRTL_PDK names no folder of Liberty files");
-        return;
-    };
-    if !have_tools() {
-        return;
-    }
+    let Some(pdk) = pdk() else { return };
     let folder = tempfile::tempdir().unwrap();
     let args = ["fa2_expmul_bf16_d64", "--scope", "element", "--platform", "nangate45", "--quick", "--json"];
     let report = report(synth(folder.path(), &args).env("FLASHRTL_PDK", &pdk).succeeds());

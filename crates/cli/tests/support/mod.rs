@@ -89,3 +89,12 @@ pub fn have_tools() -> bool {
     eprintln!("SKIPPED: {why}");
     false
 }
+
+/// The folder of Liberty files that `FLASHRTL_PDK` names, where the tools are there too; skipped aloud otherwise.
+pub fn pdk() -> Option<String> {
+    let Ok(pdk) = std::env::var("FLASHRTL_PDK") else {
+        eprintln!("SKIPPED: FLASHRTL_PDK names no folder of Liberty files");
+        return None;
+    };
+    have_tools().then_some(pdk)
+}
