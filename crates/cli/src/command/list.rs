@@ -124,6 +124,8 @@ fn formats() -> Result<List> {
     let mut rows: Vec<Vec<String>> = CATALOG.iter().map(row).collect();
     let any = ["eXmY", "1+X+Y", "X", "Y", "", "mY = e8mY; X 2 to 11, Y 1 to 52"];
     rows.push(any.map(String::from).to_vec());
+    let fixed = ["qI.F", "I+F", "", "", "", "fixed point, I with the sign, of inputs and results; q8.8"];
+    rows.push(fixed.map(String::from).to_vec());
     let columns = &["name", ">bits", ">exponent", ">significand", ">largest", "also"];
     Ok(List { title: "formats", columns, rows })
 }
