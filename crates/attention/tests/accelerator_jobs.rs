@@ -19,7 +19,7 @@ use numerics::stratified::Rng;
 use rayon::prelude::*;
 use sim::{Engine, Icarus, Program, Verilator, compare};
 use support::lint::can_run;
-use support::{FA2, KERNELS, accelerator, check, random_settings, timing};
+use support::{FA2, INPUTS, KERNELS, accelerator, check, random_settings, timing};
 
 /// Longest sequence.
 const LONGEST: u32 = 300;
@@ -54,6 +54,7 @@ fn designs() -> Vec<(AcceleratorSpec, Design)> {
         AcceleratorSpec { engine: state, mask: MaskSupport::None, ..specs[0].clone() },
         AcceleratorSpec { engine: fixed, interface: Interface::Stream, ..specs[4].clone() },
         AcceleratorSpec { buffers: Buffers { tile: Buffer::Sram }, mask: MaskSupport::Causal, ..plain },
+        q8_8(long(accelerator(&KERNELS[4].1, INPUTS[2], [6, 2, 3]))),
     ]);
     let build = |(i, spec): (usize, AcceleratorSpec)| match i % 3 {
         0 => spec.elaborate_auto(Some(timing(400.0))).unwrap(),
@@ -63,6 +64,12 @@ fn designs() -> Vec<(AcceleratorSpec, Design)> {
         }
     };
     specs.into_par_iter().enumerate().map(build).collect()
+}
+
+/// With results and o in the format of the values, all in fixed point.
+fn q8_8(spec: AcceleratorSpec) -> AcceleratorSpec {
+    let (accumulator, output) = (Accumulator::fixed(15), spec.engine.value);
+    AcceleratorSpec { engine: EngineSpec { accumulator, output, ..spec.engine }, ..spec }
 }
 
 /// Random surroundings: a slow or fast memory, pauses or none.
@@ -127,7 +134,7 @@ fn in_verilog(engine: &dyn Engine, run: impl Fn(&Design, &sim::Trace) -> sim::Tr
         return;
     }
     let (all, jobs) = (designs(), if nightly() { 10 } else { 3 });
-    let chosen = if nightly() { &[0, 1, 4, 7, 10][..] } else { &[1] };
+    let chosen = if nightly() { &[0, 1, 4, 7, 10, 12][..] } else { &[1] };
     for &i in chosen {
         let (spec, design) = &all[i];
         let mut rng = Rng::new(2000 + i as u64);
