@@ -164,11 +164,11 @@ impl<'o> System<'o> {
         }
     }
 
-    /// Drops every packet that has not begun from the streams, if there are any.
-    pub fn silence(&mut self) {
-        if let Rows::Streams(streams) = &mut self.rows {
-            streams.q.stop();
-            streams.kv.stop();
+    /// Drops every packet that has not begun from the streams; whether there were any.
+    pub fn silence(&mut self) -> bool {
+        match &mut self.rows {
+            Rows::Streams(streams) => streams.q.stop() | streams.kv.stop(),
+            Rows::Memory(_) => false,
         }
     }
 

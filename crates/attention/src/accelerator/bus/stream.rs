@@ -64,10 +64,13 @@ impl Source {
         true
     }
 
-    /// Drops every packet that has not begun.
-    pub fn stop(&mut self) {
+    /// Drops every packet that has not begun; whether there were any.
+    pub fn stop(&mut self) -> bool {
         let end = self.beats.iter().position(|(_, last)| *last);
-        self.beats.truncate(end.filter(|_| self.begun).map_or(0, |end| end + 1));
+        let kept = end.filter(|_| self.begun).map_or(0, |end| end + 1);
+        let dropped = kept < self.beats.len();
+        self.beats.truncate(kept);
+        dropped
     }
 
     /// Everything is sent.
