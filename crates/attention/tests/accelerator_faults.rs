@@ -170,6 +170,21 @@ fn a_silent_host() {
     });
 }
 
+/// Results that nobody takes.
+#[test]
+fn a_deaf_host() {
+    let spec = tiny(Interface::Stream);
+    recovers(&spec, 72, 4, |system, job, rng| {
+        system.start(&job).unwrap();
+        let start = system.cycle;
+        steps(system, rng.below(60));
+        system.freeze(true);
+        assert_eq!(system.finish(&job, start).unwrap().error, Some(Cause::Watchdog), "{job:?}");
+        system.freeze(false);
+        steps(system, 50); // the row at hand ends its packet
+    });
+}
+
 /// Settings that are refused, with the cause the model gives.
 #[test]
 fn settings_refused() {

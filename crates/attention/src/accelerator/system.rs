@@ -172,10 +172,11 @@ impl<'o> System<'o> {
         }
     }
 
-    /// From now on the memory takes and answers nothing, or does again.
+    /// From now on the memory takes and answers nothing, or no result is taken from the stream; or it is again.
     pub fn freeze(&mut self, frozen: bool) {
-        if let Rows::Memory(bus) = &mut self.rows {
-            bus.frozen = frozen;
+        match &mut self.rows {
+            Rows::Memory(bus) => bus.frozen = frozen,
+            Rows::Streams(streams) => streams.o.frozen = frozen,
         }
     }
 

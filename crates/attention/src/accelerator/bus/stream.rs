@@ -105,6 +105,8 @@ pub struct Sink {
     pauses: Pauses,
     /// Beats taken.
     pub beats: Vec<Beat>,
+    /// Nothing is taken.
+    pub frozen: bool,
 }
 
 impl Sink {
@@ -118,12 +120,13 @@ impl Sink {
             data: port_type(program, Direction::Output, &format!("{prefix}_tdata"))?,
             pauses: Pauses::new(stalls, seed),
             beats: vec![],
+            frozen: false,
         })
     }
 
     /// Drives the inputs of a cycle.
     pub fn drive(&mut self, simulator: &mut Simulator) {
-        let willing = !self.pauses.now();
+        let willing = !self.pauses.now() && !self.frozen;
         self.channel.drive(simulator, willing);
     }
 
