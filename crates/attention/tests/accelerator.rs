@@ -20,7 +20,7 @@ fn jobs(spec: &AcceleratorSpec, clock: Option<hdl::Timing>, seed: u64, count: us
     let latency = [1, 12, 40][rng.below(3) as usize];
     let mut system = system(spec, clock, Timing { latency, stalls, seed, ..Timing::default() });
     for _ in 0..count {
-        let job = random_settings(spec, 40, &mut rng);
+        let job = random_settings(spec, [40; 2], &mut rng);
         check(spec, &mut system, job, &mut rng);
     }
 }

@@ -13,7 +13,7 @@ use sim::{Engine, Icarus, Verilator};
 use support::{Choice, FA2, accelerator, cocotb, heads, settings, timing};
 
 /// What runs by day in Icarus alone runs at night in Verilator too, which takes its time to build.
-fn simulators<'a>(verilator: &'a Verilator, by_day: bool) -> Vec<&'a dyn Engine> {
+fn simulators(verilator: &Verilator, by_day: bool) -> Vec<&dyn Engine> {
     if by_day || nightly() { vec![&Icarus, verilator] } else { vec![&Icarus] }
 }
 

@@ -9,7 +9,7 @@ use attention::EngineSpec;
 use attention::accelerator::bus::Timing;
 use attention::accelerator::memory::traffic;
 use attention::accelerator::system::System;
-use attention::accelerator::{AcceleratorSpec, Buffer, Buffers, Interface, MaskSupport, Settings};
+use attention::accelerator::{AcceleratorSpec, Buffer, Buffers, Interface, MaskMode, MaskSupport, Settings};
 use attention::config::ResultForm;
 use attention::simulate::Recorder;
 use hdl::Design;
@@ -97,35 +97,54 @@ fn cycles(spec: &AcceleratorSpec, timing: Timing, job: &Settings) -> f64 {
     bus.max(f64::from(steps))
 }
 
-/// Runs a random job of about so many cycles at most, which leaves what the functional model leaves.
-fn job(spec: &AcceleratorSpec, system: &mut System, timing: Timing, most: f64, rng: &mut Rng) {
+/// Runs a random job of about so many cycles at most, or a long one of more, which leaves what the functional model leaves.
+fn job(spec: &AcceleratorSpec, system: &mut System, timing: Timing, most: f64, rng: &mut Rng) -> Settings {
+    // Beside a slow memory no long job may be short enough.
+    let mut tries = if rng.below(5) == 0 { 200 } else { 0 };
     let job = loop {
-        let longest = [9, 40, LONGEST][rng.below(3) as usize];
+        let long = tries > 0;
+        tries -= i32::from(long);
+        let longest = [(); 2].map(|()| [9, 40, LONGEST][rng.below(3) as usize]);
         let job = random_settings(spec, longest, rng);
-        if cycles(spec, timing, &job) < most {
+        let fits = cycles(spec, timing, &job) < if long { 6.0 * most } else { most };
+        if fits && (!long || job.queries.max(job.keys) > 200) {
             break job;
         }
     };
     check(spec, system, job, rng);
+    job
 }
 
 #[test]
 fn random_jobs() {
-    let (count, most) = if nightly() { (2000, 30_000.0) } else { (200, 1000.0) };
+    let (count, most) = if nightly() { (2000, 30_000.0) } else { (200, 600.0) };
     let designs = designs();
     let per_design = usize::div_ceil(count, designs.len());
-    designs.par_iter().enumerate().for_each(|(i, (spec, design))| {
+    let of_design = |(i, (spec, design)): (usize, &(AcceleratorSpec, Design))| {
         let program = Program::compile(design).unwrap();
         let mut rng = Rng::new(1000 + i as u64);
-        let mut left = per_design;
-        while left > 0 {
+        let mut jobs = vec![];
+        while jobs.len() < per_design {
             let timing = surroundings(&mut rng);
             let mut system = System::new(spec, &program, Default::default(), timing).unwrap();
-            let jobs = left.min(6);
-            (0..jobs).for_each(|_| job(spec, &mut system, timing, most, &mut rng));
-            left -= jobs;
+            let next = (per_design - jobs.len()).min(6);
+            jobs.extend((0..next).map(|_| job(spec, &mut system, timing, most, &mut rng)));
         }
-    });
+        jobs
+    };
+    let jobs: Vec<Settings> = designs.par_iter().enumerate().flat_map_iter(of_design).collect();
+    assert!(jobs.len() >= count);
+    let covers = |what: &str, is: &dyn Fn(&Settings) -> bool| {
+        let found = jobs.iter().filter(|job| is(job)).count();
+        eprintln!("{found} of {} jobs: {what}", jobs.len());
+        assert!(found >= jobs.len() / 40, "{what}");
+    };
+    covers("over 200 queries", &|job| job.queries > 200);
+    covers("over 200 keys", &|job| job.keys > 200);
+    covers("causal", &|job| job.mask == MaskMode::Causal);
+    covers("sliding window", &|job| job.mask == MaskMode::Window && job.window < job.keys);
+    covers("queries without keys", &|job| job.mask != MaskMode::None && job.keys < job.queries);
+    covers("grouped heads", &|job| job.kv_heads > 1 && job.heads > job.kv_heads);
 }
 
 /// Jobs back to back, every port of every cycle, in a Verilog simulator.
@@ -146,7 +165,9 @@ fn in_verilog(engine: &dyn Engine, run: impl Fn(&Design, &sim::Trace) -> sim::Tr
             recorder.cycle(simulator);
             Ok(())
         });
-        (0..jobs).for_each(|_| job(spec, &mut system, timing, 1500.0, &mut rng));
+        for _ in 0..jobs {
+            job(spec, &mut system, timing, 1500.0, &mut rng);
+        }
         drop(system);
         let recording = recorder.finish();
         let outputs = run(design, &recording.inputs);

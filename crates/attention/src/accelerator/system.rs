@@ -164,18 +164,19 @@ impl<'o> System<'o> {
         }
     }
 
-    /// Drops every packet that has not begun from the streams, if there are any.
-    pub fn silence(&mut self) {
-        if let Rows::Streams(streams) = &mut self.rows {
-            streams.q.stop();
-            streams.kv.stop();
+    /// Drops every packet that has not begun from the streams; whether there were any.
+    pub fn silence(&mut self) -> bool {
+        match &mut self.rows {
+            Rows::Streams(streams) => streams.q.stop() | streams.kv.stop(),
+            Rows::Memory(_) => false,
         }
     }
 
-    /// From now on the memory takes and answers nothing, or does again.
+    /// From now on the memory takes and answers nothing, or no result is taken from the stream; or it is again.
     pub fn freeze(&mut self, frozen: bool) {
-        if let Rows::Memory(bus) = &mut self.rows {
-            bus.frozen = frozen;
+        match &mut self.rows {
+            Rows::Memory(bus) => bus.frozen = frozen,
+            Rows::Streams(streams) => streams.o.frozen = frozen,
         }
     }
 

@@ -60,11 +60,11 @@ fn up_to(rng: &mut Rng, most: u32) -> u32 {
     1 + rng.below(u64::from(most)) as u32
 }
 
-/// Random legal settings of any mask and grouping, with queries and keys up to `longest` and within the maxima.
-pub fn random_settings(spec: &AcceleratorSpec, longest: u32, rng: &mut Rng) -> Settings {
+/// Random legal settings of any mask and grouping, with queries and keys up to the `longest` and within the maxima.
+pub fn random_settings(spec: &AcceleratorSpec, longest: [u32; 2], rng: &mut Rng) -> Settings {
     let kv_heads = up_to(rng, 2.min(spec.kv_heads));
-    let queries = up_to(rng, spec.max_queries.min(longest));
-    let keys = up_to(rng, spec.max_keys.min(longest));
+    let queries = up_to(rng, spec.max_queries.min(longest[0]));
+    let keys = up_to(rng, spec.max_keys.min(longest[1]));
     let scale = spec
         .engine
         .dot
@@ -76,7 +76,7 @@ pub fn random_settings(spec: &AcceleratorSpec, longest: u32, rng: &mut Rng) -> S
         heads: kv_heads * up_to(rng, 3.min(spec.heads / kv_heads)),
         kv_heads,
         mask: masks[rng.below(1 + spec.mask as u64) as usize],
-        window: up_to(rng, longest / 2),
+        window: up_to(rng, longest[1] / 2),
         scale: scale.unwrap_or(0),
         ..settings(spec, queries, keys)
     }

@@ -64,10 +64,13 @@ impl Source {
         true
     }
 
-    /// Drops every packet that has not begun.
-    pub fn stop(&mut self) {
+    /// Drops every packet that has not begun; whether there were any.
+    pub fn stop(&mut self) -> bool {
         let end = self.beats.iter().position(|(_, last)| *last);
-        self.beats.truncate(end.filter(|_| self.begun).map_or(0, |end| end + 1));
+        let kept = end.filter(|_| self.begun).map_or(0, |end| end + 1);
+        let dropped = kept < self.beats.len();
+        self.beats.truncate(kept);
+        dropped
     }
 
     /// Everything is sent.
@@ -102,6 +105,8 @@ pub struct Sink {
     pauses: Pauses,
     /// Beats taken.
     pub beats: Vec<Beat>,
+    /// Nothing is taken.
+    pub frozen: bool,
 }
 
 impl Sink {
@@ -115,12 +120,13 @@ impl Sink {
             data: port_type(program, Direction::Output, &format!("{prefix}_tdata"))?,
             pauses: Pauses::new(stalls, seed),
             beats: vec![],
+            frozen: false,
         })
     }
 
     /// Drives the inputs of a cycle.
     pub fn drive(&mut self, simulator: &mut Simulator) {
-        let willing = !self.pauses.now();
+        let willing = !self.pauses.now() && !self.frozen;
         self.channel.drive(simulator, willing);
     }
 
