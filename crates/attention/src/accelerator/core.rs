@@ -47,6 +47,8 @@ pub(super) struct Source<'b> {
     pub range: [Signal<'b>; 2],
     /// Beats of queries, and of keys, that move.
     pub moved: [Signal<'b>; 2],
+    /// The job, or what a drain awaits, gets on.
+    pub activity: Signal<'b>,
     /// Nothing is under way.
     pub quiet: Signal<'b>,
 }
@@ -109,7 +111,7 @@ pub(super) fn build(b: &ModuleBuilder, spec: &AcceleratorSpec) {
     if let Some(wire) = events.settled {
         b.drive(wire, settled);
     }
-    b.drive(events.activity, source.moved[0] | source.moved[1] | sink.moved | engine.moved);
+    b.drive(events.activity, source.activity | sink.moved | engine.moved);
     state(b, spec, &job, &source);
     counts(b, spec, &job, &source, &sink, &engine);
 }

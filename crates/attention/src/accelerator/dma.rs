@@ -101,7 +101,8 @@ pub(super) fn source<'b>(
     b.drive(back.room[1], kv.ready);
     let rows = walk::rows(b, "q_rows", spec, plan, q.done, drain);
     b.drive(tag, rows.block_last);
-    let source = Source { q, kv, range: kv_asks.range, moved: back.beats, quiet: back.quiet };
+    let source =
+        Source { q, kv, range: kv_asks.range, moved: back.beats, activity: back.moved, quiet: back.quiet };
     (source, back.errors)
 }
 
@@ -145,6 +146,8 @@ struct Answers<'b> {
     data: Signal<'b>,
     /// To be driven: there is room for a beat of queries, of keys.
     room: [Signal<'b>; 2],
+    /// A beat comes, wanted or not.
+    moved: Signal<'b>,
     quiet: Signal<'b>,
     errors: Errors<'b>,
 }
@@ -192,6 +195,7 @@ fn answers<'b>(
             ("ready", ready),
             ("q_beat", moved & !id & !swallow),
             ("kv_beat", moved & id & !swallow),
+            ("moved", moved),
             ("quiet", !waits),
             ("slave_error", moved & resp.eq_const(2)),
             ("decode_error", moved & resp.eq_const(3)),
@@ -203,6 +207,7 @@ fn answers<'b>(
         beats: out.all(["q_beat", "kv_beat"]),
         data: skid.data[0],
         room,
+        moved: out.get("moved"),
         quiet: out.get("quiet"),
         errors: vec![(Cause::ReadSlaveError, slave), (Cause::ReadDecodeError, decode)],
     }

@@ -2,7 +2,8 @@
 //!
 //! A packet holds the queries of a block, the key and value rows of a block, or its results; `tlast` is on its last
 //! beat. In a drain, what still comes in is swallowed to the end of its packet, and a packet that is under way out is
-//! ended after its row. Should either last longer than the drain, it goes on beside the next job's start.
+//! ended after its row. Should either last longer than the drain, it goes on beside the next job's start. Packets that a
+//! drain meets are thrown away, too; it waits for a host to fall silent until the watchdog ends it.
 
 use super::core::{Forward, Sink, Source};
 use super::job::Job;
@@ -54,6 +55,8 @@ pub(super) fn source<'b>(
         kv,
         range: [keys.lo, keys.hi],
         moved: [q_in.moved, kv_in.moved],
+        // What a drain throws away does not hold it up: a host may never stop.
+        activity: q_in.valid | kv_in.valid,
         quiet: q_in.quiet & kv_in.quiet,
     };
     (source, errors)
@@ -172,16 +175,20 @@ fn outlet_body<'m>(m: &'m ModuleBuilder, x: &Named<'m>) -> Outputs<'m> {
     let [drain, tready, tvalid] = x.all(["drain", "tready", "tvalid"]);
     let open = flag(m, "open");
     let closing = flag(m, "closing");
+    // A beat that only ends a packet, once it is due, goes before any row that comes meanwhile.
+    let owed = flag(m, "owed");
     let cut = (drain | closing.q).named("cut");
-    let valid = (beat | (cut & open.q)).named("offered");
-    let last = cut.mux(row_last | !beat, row_last & block_last).named("packet_last");
+    let filler = ((cut & open.q & !beat) | owed.q).named("filler");
+    owed.set(filler & !ready);
+    let valid = (beat | filler).named("offered");
+    let last = (filler | (row_last & (cut | block_last))).named("packet_last");
     let moves = (valid & ready).named("moves");
     open.enable(moves).set(!last);
     closing.set(cut & (open.q | beat) & !(moves & last));
     vec![
         ("valid", valid),
         ("last", last),
-        ("take", ready),
+        ("take", ready & !filler),
         ("quiet", !(open.q | beat)),
         ("finished", !(tvalid | beat)),
         ("moved", tvalid & tready),

@@ -77,8 +77,8 @@ pub struct AxiMemory {
     written: VecDeque<Written>,
     responses: VecDeque<(Burst, Response)>,
     bursts_written: u64,
-    /// Beats that the bandwidth allows by now.
-    credit: f64,
+    /// Beats that the bandwidth allows by now, to read and to write.
+    credits: [f64; 2],
     cycle: u64,
     pauses: Pauses,
 }
@@ -110,7 +110,7 @@ impl AxiMemory {
             written: VecDeque::new(),
             responses: VecDeque::new(),
             bursts_written: 0,
-            credit: 0.0,
+            credits: [0.0; 2],
             cycle: 0,
             pauses: Pauses::new(timing.stalls, timing.seed ^ 0xa1),
         })
@@ -133,9 +133,12 @@ impl AxiMemory {
 
     /// Drives the inputs of a cycle.
     pub fn drive(&mut self, simulator: &mut Simulator) {
-        self.credit = (self.credit + self.timing.bandwidth).min(1.0);
+        let bandwidth = self.timing.bandwidth;
+        // What is left over of a cycle counts in the next; what was not asked for is lost.
+        self.credits = self.credits.map(|credit| (credit + bandwidth).min(1.0 + bandwidth));
+        let [read, write] = self.credits.map(|credit| credit >= 1.0);
         let answers = !self.frozen;
-        if answers && !self.r.is_busy() && self.credit >= 1.0 && !self.pauses.now() {
+        if answers && !self.r.is_busy() && read && !self.pauses.now() {
             self.offer_read(simulator);
         }
         let due = self.responses.front().is_some_and(|(burst, _)| burst.due <= self.cycle);
@@ -149,7 +152,7 @@ impl AxiMemory {
         let [ar, aw, w] = [(); 3].map(|()| !self.pauses.now() && !self.frozen);
         self.ar.drive(simulator, ar && self.reads.len() < open);
         self.aw.drive(simulator, aw && self.writes.len() + self.responses.len() < open);
-        self.w.drive(simulator, w && self.written.len() < 256);
+        self.w.drive(simulator, w && write && self.written.len() < 256);
     }
 
     fn offer_read(&mut self, simulator: &mut Simulator) {
@@ -173,7 +176,7 @@ impl AxiMemory {
         };
         self.r.offer(simulator, &[&data, &[response.bits()], &[last.into()], &[id]]);
         self.beats_read += 1;
-        self.credit -= 1.0;
+        self.credits[0] -= 1.0;
     }
 
     /// Looks at the outputs of a cycle; whether anything moved.
@@ -198,6 +201,7 @@ impl AxiMemory {
                 last[0] == 1,
             ));
             self.beats_written += 1;
+            self.credits[1] -= 1.0;
             moved = true;
         }
         self.take_burst()?;
