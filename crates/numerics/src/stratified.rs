@@ -224,7 +224,7 @@ mod tests {
 pub fn corner(number: Number, rng: &mut Rng) -> u64 {
     match number {
         Number::Float(format) => {
-            format.zero(rng.below(2) == 1) | rng.below(2) * rng.below(1 << format.man_bits)
+            format.zero(rng.below(2) == 1) | (rng.below(2) * rng.below(1 << format.man_bits))
         }
         Number::Fixed(fixed) => fixed.pattern([0, 1, -1, fixed.min(), fixed.max()][rng.below(5) as usize]),
     }
