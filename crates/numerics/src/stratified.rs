@@ -167,6 +167,17 @@ impl Stratified {
     }
 }
 
+/// A pattern at an edge of its format: a zero of either sign or another pattern of exponent field 0; in fixed point zero,
+/// one unit, or an end of the range.
+pub fn corner(number: Number, rng: &mut Rng) -> u64 {
+    match number {
+        Number::Float(format) => {
+            format.zero(rng.below(2) == 1) | (rng.below(2) * rng.below(1 << format.man_bits))
+        }
+        Number::Fixed(fixed) => fixed.pattern([0, 1, -1, fixed.min(), fixed.max()][rng.below(5) as usize]),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -216,16 +227,5 @@ mod tests {
         }
         assert!(near_overflow > 500 && near_underflow > 500, "{near_overflow} {near_underflow}");
         assert!(distances.iter().all(|&count| count > 100), "{distances:?}");
-    }
-}
-
-/// A pattern at an edge of its format: a zero of either sign or another pattern of exponent field 0; in fixed point zero,
-/// one unit, or an end of the range.
-pub fn corner(number: Number, rng: &mut Rng) -> u64 {
-    match number {
-        Number::Float(format) => {
-            format.zero(rng.below(2) == 1) | rng.below(2) * rng.below(1 << format.man_bits)
-        }
-        Number::Fixed(fixed) => fixed.pattern([0, 1, -1, fixed.min(), fixed.max()][rng.below(5) as usize]),
     }
 }
