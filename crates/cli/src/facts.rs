@@ -1,7 +1,9 @@
 //! What follows from a configuration: latency, interleave, throughput, widths, modules.
 
-use crate::target::Target;
+use crate::show::percent;
+use crate::target::{Kind, Target};
 use attention::EngineSpec;
+use attention::accelerator::AcceleratorSpec;
 use serde::Serialize;
 
 /// The derived figures of a design.
@@ -19,6 +21,8 @@ pub struct Facts {
     pub latency_cycles: u32,
     /// Figures that only an engine has.
     pub engine: Option<EngineFacts>,
+    /// Figures that only an accelerator has.
+    pub bus: Option<BusFacts>,
     /// Widths that follow from the formats, with what they hold.
     pub widths: Vec<Width>,
     /// The state recurrences.
@@ -64,6 +68,19 @@ pub struct EngineFacts {
     pub max_keys: u32,
     /// The smallest accumulators that hold so many keys.
     pub recommended_accumulator: String,
+}
+
+/// What an accelerator's engine needs of the bus that keys and values come on, beside what there is.
+#[derive(Serialize)]
+pub struct BusFacts {
+    /// Bits of a beat.
+    pub bits: u32,
+    /// Beats of a key row and its value row.
+    pub beats_per_key: u32,
+    /// Bytes per cycle that the engine takes at full rate, the padding of rows included.
+    pub needed_bytes_per_cycle: f64,
+    /// Bytes per cycle that the bus gives at most.
+    pub bytes_per_cycle: u32,
 }
 
 /// A derived width.
@@ -134,6 +151,12 @@ impl Facts {
             Some(spec) => (Some(engine(target, spec)), engine_widths(spec)),
             None => (None, vec![]),
         };
+        let (bus, slow) = match &target.kind {
+            Kind::Accelerator(spec) => (Some(bus(spec)), slow_bus(spec)),
+            _ => (None, None),
+        };
+        let mut warnings = config.warnings();
+        warnings.extend(slow);
         Facts {
             name: config.name.clone(),
             top: design.top().name.to_string(),
@@ -141,10 +164,11 @@ impl Facts {
             mhz: config.clock.mhz,
             latency_cycles: target.latency(),
             engine,
+            bus,
             widths,
             recurrences: design.loops().map(recurrence).collect(),
             modules: design.modules.iter().zip(design.copies()).map(module).collect(),
-            warnings: config.warnings(),
+            warnings,
         }
     }
 }
@@ -176,6 +200,38 @@ fn engine(target: &Target, spec: &EngineSpec) -> EngineFacts {
             .engine()
             .map_or_else(String::new, |engine| engine.recommended_accumulator()),
     }
+}
+
+fn bus(spec: &AcceleratorSpec) -> BusFacts {
+    BusFacts {
+        bits: spec.bus_bits,
+        beats_per_key: spec.row_bytes() / spec.bus_bytes(),
+        needed_bytes_per_cycle: f64::from(spec.row_bytes()) / f64::from(spec.engine.interleave),
+        bytes_per_cycle: spec.bus_bytes(),
+    }
+}
+
+/// The widest bus there is, in bits.
+const WIDEST_BUS: u32 = 1024;
+
+/// Why the bus cannot keep the lanes busy, and what would.
+fn slow_bus(spec: &AcceleratorSpec) -> Option<String> {
+    let (interleave, bits) = (spec.engine.interleave, spec.bus_bits);
+    let beats = |bits: u32| 2 * spec.row_bits().div_ceil(bits);
+    let needed = beats(bits);
+    if needed <= interleave {
+        return None;
+    }
+    let mut wider =
+        std::iter::successors(Some(2 * bits), |bits| Some(2 * bits)).take_while(|&b| b <= WIDEST_BUS);
+    let wider = wider.find(|&bits| beats(bits) <= interleave);
+    let or = wider.map_or(String::new(), |bits| format!(", or accelerator.bus_bits = {bits}"));
+    Some(format!(
+        "a key and its value take {needed} beats of accelerator.bus_bits = {bits}, and array.interleave = {interleave} \
+         spends {interleave} cycles on them: the lanes are busy {} of the time at most; use array.interleave = \
+         {needed}{or}",
+        percent(f64::from(interleave) / f64::from(needed))
+    ))
 }
 
 fn engine_widths(spec: &EngineSpec) -> Vec<Width> {

@@ -1,6 +1,6 @@
 //! `flashrtl check`: what follows from a configuration.
 
-use crate::facts::{CLOCKS, EngineFacts, Facts};
+use crate::facts::{BusFacts, CLOCKS, EngineFacts, Facts};
 use crate::show::{self, counted, grouped, pairs, table};
 use crate::source::ConfigArgs;
 use crate::target::Target;
@@ -44,6 +44,7 @@ pub fn summary(target: &Target, facts: &Facts) -> String {
         Some(engine) => rows.extend(engine_rows(engine, facts)),
         None => rows.push(("latency", cycles(facts.latency_cycles))),
     }
+    rows.extend(facts.bus.as_ref().map(|bus| ("bus", bus_row(bus))));
     let warnings: String = facts.warnings.iter().map(|w| format!("warning: {w}\n")).collect();
     let about = if target.config.description.is_empty() { &facts.top } else { &target.config.description };
     format!("{}: {about}\n{}{warnings}", facts.name, pairs(&rows))
@@ -79,6 +80,13 @@ fn engine_rows(engine: &EngineFacts, facts: &Facts) -> Vec<(&'static str, String
             ),
         ),
     ]
+}
+
+fn bus_row(bus: &BusFacts) -> String {
+    format!(
+        "a key and its value are {} beats of {} bits: K and V {:.1} bytes/cycle of the {} there are",
+        bus.beats_per_key, bus.bits, bus.needed_bytes_per_cycle, bus.bytes_per_cycle
+    )
 }
 
 fn details(facts: &Facts) -> String {

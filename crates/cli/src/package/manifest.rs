@@ -52,6 +52,7 @@ pub fn json(
         },
         "latency_cycles": facts.latency_cycles,
         "engine": facts.engine,
+        "bus": facts.bus,
         "recurrences": facts.recurrences,
         "ports": top.ports.iter().map(|p| port(target, p)).collect::<Vec<_>>(),
         "modules": facts.modules,
