@@ -2,6 +2,7 @@
 
 mod support;
 
+use attention::EngineSpec;
 use attention::accelerator::bus::Timing;
 use attention::accelerator::memory::traffic;
 use attention::accelerator::{AcceleratorSpec, Interface, MaskMode, Settings};
@@ -31,6 +32,23 @@ fn busy(length: u32, least: f64) {
         let (_, found) = run(&spec, settings(&spec, length, length));
         println!("{interface:?}, {length} keys: {:.1} %", 100.0 * found);
         assert!(found >= least, "{interface:?}, {length} keys: {found}");
+    }
+}
+
+/// Where rows come more slowly than they are used, the bus is what is busy.
+#[test]
+fn the_bus_is_busy() {
+    for interface in [Interface::Stream, Interface::Dma] {
+        let spec = spec(interface, 256);
+        let engine = EngineSpec { interleave: 3, ..spec.engine.clone() };
+        let spec = AcceleratorSpec { engine, ..spec };
+        let job = settings(&spec, 256, 256);
+        // Streams bring queries and keys side by side.
+        let queries = if interface == Interface::Stream { 256 * spec.row_beats() } else { 0 };
+        let beats = traffic(&spec, &job)[0] as f64 / f64::from(spec.bus_bytes()) - f64::from(queries);
+        let (cycles, _) = run(&spec, job);
+        println!("{interface:?}: {:.1} % of the bandwidth bound", 100.0 * beats / cycles);
+        assert!((0.95..=1.0).contains(&(beats / cycles)), "{interface:?}: {beats} beats, {cycles} cycles");
     }
 }
 

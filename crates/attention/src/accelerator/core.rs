@@ -51,6 +51,8 @@ pub(super) struct Source<'b> {
     pub activity: Signal<'b>,
     /// Nothing is under way.
     pub quiet: Signal<'b>,
+    /// Nothing that a drain has not seen the end of may still come.
+    pub settled: Signal<'b>,
 }
 
 /// Where results go.
@@ -61,6 +63,8 @@ pub(super) struct Sink<'b> {
     pub finished: Signal<'b>,
     /// Nothing is under way that must be brought to its end.
     pub quiet: Signal<'b>,
+    /// No answer of what a drain has not seen the end of may still come.
+    pub settled: Signal<'b>,
     /// A beat moves.
     pub moved: Signal<'b>,
 }
@@ -78,7 +82,7 @@ pub(super) fn build(b: &ModuleBuilder, spec: &AcceleratorSpec) {
         soft_reset: b.input("soft_reset", BIT),
         finished: wire("finished"),
         quiet: wire("quiet"),
-        settled: (spec.interface == Interface::Dma).then(|| wire("settled")),
+        settled: wire("settled"),
         activity: wire("activity"),
         errors,
     };
@@ -106,11 +110,8 @@ pub(super) fn build(b: &ModuleBuilder, spec: &AcceleratorSpec) {
         b.drive(*wire, error.1);
     }
     b.drive(events.finished, engine.all_out & sink.finished);
-    let settled = source.quiet & sink.quiet;
-    b.drive(events.quiet, settled & engine.quiet);
-    if let Some(wire) = events.settled {
-        b.drive(wire, settled);
-    }
+    b.drive(events.quiet, source.quiet & sink.quiet & engine.quiet);
+    b.drive(events.settled, source.settled & sink.settled);
     b.drive(events.activity, source.activity | sink.moved | engine.moved);
     state(b, spec, &job, &source);
     counts(b, spec, &job, &source, &sink, &engine);

@@ -101,8 +101,15 @@ pub(super) fn source<'b>(
     b.drive(back.room[1], kv.ready);
     let rows = walk::rows(b, "q_rows", spec, plan, q.done, drain);
     b.drive(tag, rows.block_last);
-    let source =
-        Source { q, kv, range: kv_asks.range, moved: back.beats, activity: back.moved, quiet: back.quiet };
+    let source = Source {
+        q,
+        kv,
+        range: kv_asks.range,
+        moved: back.beats,
+        activity: back.moved,
+        quiet: back.quiet,
+        settled: back.quiet,
+    };
     (source, back.errors)
 }
 
@@ -265,7 +272,7 @@ pub(super) fn sink<'b>(
     let [take, quiet, moved] = out.all(["take", "quiet", "moved"]);
     let [slave, decode] = out.all(["slave_error", "decode_error"]);
     let errors = vec![(Cause::WriteSlaveError, slave), (Cause::WriteDecodeError, decode)];
-    (Sink { take, finished: quiet, quiet, moved }, errors)
+    (Sink { take, finished: quiet, quiet, settled: quiet, moved }, errors)
 }
 
 fn writer_body<'m>(m: &'m ModuleBuilder, x: &Named<'m>, spec: &AcceleratorSpec) -> Outputs<'m> {

@@ -88,8 +88,8 @@ pub(super) struct Events<'b> {
     pub finished: Signal<'b>,
     /// Nothing is under way.
     pub quiet: Signal<'b>,
-    /// No transfer on a bus is open (`dma`).
-    pub settled: Option<Signal<'b>>,
+    /// Nothing of a job that the watchdog has ended may still come.
+    pub settled: Signal<'b>,
     /// Something moved.
     pub activity: Signal<'b>,
     /// Errors, the first that is set counts.
@@ -110,8 +110,8 @@ pub(super) fn call<'b>(
         ("finished", events.finished),
         ("quiet", events.quiet),
         ("activity", events.activity),
+        ("settled", events.settled),
     ];
-    inputs.extend(events.settled.map(|settled| ("settled", settled)));
     let error_names: Vec<String> =
         events.errors.iter().map(|(c, _)| format!("error_{}", *c as u32)).collect();
     inputs.extend(error_names.iter().zip(&events.errors).map(|(name, (_, signal))| (name.as_str(), *signal)));
@@ -167,7 +167,7 @@ fn body<'m>(m: &'m ModuleBuilder, x: &Named<'m>, spec: &AcceleratorSpec, causes:
     check.set(begin | (check.q & !checked & !soft_reset));
     run.set(go | (run.q & !stop & !done));
     drain.set(stop | (drain.q & !end));
-    let cause = m.register("cause", Type::unsigned(8)).reset(0).enable(stop);
+    let cause = m.register("cause", Type::unsigned(8)).reset(0).enable(stop | soft_reset);
     let first = causes.iter().rev().fold(m.lit(Cause::Watchdog as u64, 8), |otherwise, c| {
         x.get(&format!("error_{}", *c as u32)).mux(m.lit(*c as u64, 8), otherwise)
     });
@@ -207,8 +207,8 @@ fn refused<'m>(m: &'m ModuleBuilder, x: &Named<'m>, spec: &AcceleratorSpec) -> S
             base.low(low) | row.low(low) | head.low(low)
         });
         checks.push((Cause::Unaligned, tensors.into_iter().reduce(|a, b| a | b).expect("four").reduce_or()));
-        checks.push((Cause::OpenTransfers, !x.get("settled")));
     }
+    checks.push((Cause::OpenTransfers, !x.get("settled")));
     let found = checks
         .into_iter()
         .rev()

@@ -2,17 +2,17 @@
 //!
 //! A packet holds the queries of a block, the key and value rows of a block, or its results; `tlast` is on its last
 //! beat. In a drain, what still comes in is swallowed to the end of its packet, and a packet that is under way out is
-//! ended after its row. Should either last longer than the drain, it goes on beside the next job's start. Packets that a
-//! drain meets are thrown away, too; it waits for a host to fall silent until the watchdog ends it.
+//! ended after its row. A host that does not fall silent is not waited for longer than the watchdog allows; what it sends is
+//! thrown away all the same until it does, and no job starts before. A packet out that nobody takes meanwhile comes first.
 
 use super::core::{Forward, Sink, Source};
-use super::job::Job;
-use super::parts::{BIT, Named, flag, place};
+use super::job::{Job, LEAST_DRAIN};
+use super::parts::{BIT, Named, flag, place, plus_one};
 use super::rows::{Send, beat_type, gather};
 use super::skid;
 use super::spec::{AcceleratorSpec, Cause};
 use super::walk;
-use hdl::{Kind, ModuleBuilder, Outputs, Signal, Type};
+use hdl::{Kind, ModuleBuilder, Outputs, Signal, Type, value_width};
 
 /// Errors and their causes.
 pub(super) type Errors<'b> = Vec<(Cause, Signal<'b>)>;
@@ -58,6 +58,7 @@ pub(super) fn source<'b>(
         // What a drain throws away does not hold it up: a host may never stop.
         activity: q_in.valid | kv_in.valid,
         quiet: q_in.quiet & kv_in.quiet,
+        settled: q_in.settled & kv_in.settled,
     };
     (source, errors)
 }
@@ -74,6 +75,8 @@ struct Intake<'b> {
     pub late: Signal<'b>,
     /// No packet is half in.
     pub quiet: Signal<'b>,
+    /// The host has been silent since the last drain.
+    pub settled: Signal<'b>,
     /// A beat is taken, wanted or not.
     pub moved: Signal<'b>,
 }
@@ -112,8 +115,8 @@ fn intake<'b>(b: &'b ModuleBuilder, spec: &AcceleratorSpec, stream: &str, wanted
     let out = place(b, &format!("{stream}_intake"), kind, &inputs, intake_body);
     b.drive(ready, out.get("ready"));
     let [valid, early, late] = out.all(["valid", "early", "late"]);
-    let [quiet, moved] = out.all(["quiet", "moved"]);
-    Intake { valid, data: skid.data[0], early, late, quiet, moved }
+    let [quiet, settled, moved] = out.all(["quiet", "settled", "moved"]);
+    Intake { valid, data: skid.data[0], early, late, quiet, settled, moved }
 }
 
 fn intake_body<'m>(m: &'m ModuleBuilder, x: &Named<'m>) -> Outputs<'m> {
@@ -125,15 +128,21 @@ fn intake_body<'m>(m: &'m ModuleBuilder, x: &Named<'m>) -> Outputs<'m> {
     let ready = swallow | wanted;
     let moved = (valid & ready).named("moved");
     let taken = (moved & !swallow).named("taken");
-    let still_open = moved.mux(!last, open.q).named("still_open");
-    open.set(still_open);
-    stale.set(swallow & still_open);
+    open.set(moved.mux(!last, open.q));
+    // What comes is thrown away until nothing has come for as long as ends a drain, whatever has ended this one.
+    let quiet = (!(open.q | valid)).named("quiet");
+    let silence = m.register("silence", Type::unsigned(value_width(u64::from(LEAST_DRAIN)))).reset(0);
+    let silent = silence.q.eq_const(u64::from(LEAST_DRAIN)).named("silent");
+    let longer = silent.mux(silence.q, plus_one(silence.q));
+    silence.set((swallow & quiet).mux(longer, m.zero(silence.q.ty())));
+    stale.set(swallow & !silent);
     vec![
         ("ready", ready),
         ("valid", taken),
         ("early", taken & last & !wanted_last),
         ("late", taken & !last & wanted_last),
-        ("quiet", !(open.q | valid)),
+        ("quiet", quiet),
+        ("settled", !stale.q),
         ("moved", moved),
     ]
 }
@@ -167,7 +176,7 @@ pub(super) fn sink<'b>(
     b.output_when("m_axis_o_tlast", skid.data[1], "m_axis_o_tvalid");
     b.output("m_axis_o_tkeep", b.lit(1, 1).broadcast(spec.bus_bytes()));
     let [take, quiet, finished, moved] = out.all(["take", "quiet", "finished", "moved"]);
-    Sink { take, finished, quiet, moved }
+    Sink { take, finished, quiet, settled: b.lit(1, 1), moved }
 }
 
 fn outlet_body<'m>(m: &'m ModuleBuilder, x: &Named<'m>) -> Outputs<'m> {

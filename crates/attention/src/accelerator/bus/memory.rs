@@ -16,7 +16,7 @@ pub struct Timing {
     pub bandwidth: f64,
     /// Bursts of a direction that are open at most.
     pub outstanding: usize,
-    /// Probability per channel and cycle of a pause.
+    /// Probability per channel and cycle of a pause, and of a read that overtakes one of another ID.
     pub stalls: f64,
     /// Seed of the pauses.
     pub seed: u64,
@@ -155,13 +155,22 @@ impl AxiMemory {
         self.w.drive(simulator, w && write && self.written.len() < 256);
     }
 
+    /// The burst whose beat comes next: the oldest that is due, or at random the oldest of another ID, which AXI allows
+    /// to come in between.
+    fn read_to_serve(&mut self) -> Option<usize> {
+        let oldest = self.reads.front().filter(|burst| burst.due <= self.cycle)?.id;
+        let other = self.reads.iter().position(|burst| burst.id != oldest && burst.due <= self.cycle);
+        Some(other.filter(|_| self.pauses.now()).unwrap_or(0))
+    }
+
     fn offer_read(&mut self, simulator: &mut Simulator) {
-        let Some(burst) = self.reads.front_mut().filter(|burst| burst.due <= self.cycle) else { return };
+        let Some(at) = self.read_to_serve() else { return };
+        let burst = &mut self.reads[at];
         let (address, id) = (burst.address, burst.id);
         (burst.address, burst.beats) = (address + u64::from(self.data.bits() / 8), burst.beats - 1);
         let last = burst.beats == 0;
         if last {
-            self.reads.pop_front();
+            self.reads.remove(at);
         }
         let count = self.bytes() as usize;
         let there = self.memory.read(address, count);

@@ -122,5 +122,8 @@ const CAUSES: [(Cause, &str); 14] = [
     (Cause::WriteSlaveError, "A write was answered with SLVERR."),
     (Cause::WriteDecodeError, "A write was answered with DECERR."),
     (Cause::Watchdog, "Nothing moved for a very long time."),
-    (Cause::OpenTransfers, "The bus has yet to answer what a job asked for that the watchdog has ended."),
+    (
+        Cause::OpenTransfers,
+        "The bus has yet to answer what a job asked for that the watchdog has ended, or the streams still bring what was sent to it.",
+    ),
 ];
