@@ -16,7 +16,7 @@
 //! | `[kernel]` | `name`, `scale`, `result` and the kernel's own options ([`crate::kernel`]) | engine |
 //! | `[array]` | `head_dim`, `query_lanes`, `interleave`, `key_block`, `result_elements`, `max_keys` | engine |
 //! | `[format]` | `input`, `score`, `accumulator`, `output`, `align_bits`; and for both the policy | both |
-//! | `[accelerator]` | `interface`, `bus_bits`, `key_tile`, the maxima, `mask`, `tile_buffer` | accelerator |
+//! | `[accelerator]` | `interface`, `bus_bits`, `key_tile`, the maxima, `mask`, `tile_buffer`, `watchdog` | accelerator |
 //! | `[job]`, `[memory]` | mask and heads of the job that is simulated; latency and bandwidth of its memory | accelerator |
 //! | `[clock]`, `[reset]` | period, platform, delay model; reset style | both |
 //! | `[workload]` | what is simulated when no tensors are given | both |
