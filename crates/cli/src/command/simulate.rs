@@ -10,8 +10,8 @@ use crate::target::{Kind, Target};
 use crate::unit::Unit;
 use crate::waves;
 use anyhow::{Result, bail, ensure};
-use attention::accuracy::{self, AccuracyReport, Comparison};
 use attention::accelerator::bus::Timing;
+use attention::accuracy::{self, AccuracyReport, Comparison};
 use attention::config::{AcceleratorConfig, DesignConfig, UnitConfig};
 use attention::simulate::Stalls;
 use attention::workload::Quantized;
@@ -109,10 +109,7 @@ pub fn run(args: &Args) -> Result<()> {
                 "{option}: accelerators are always compared with the functional model"
             );
             let stalls = args.stalls.unwrap_or(config.memory.stalls);
-            let config = &AcceleratorConfig {
-                memory: Timing { stalls, ..config.memory },
-                ..config.clone()
-            };
+            let config = &AcceleratorConfig { memory: Timing { stalls, ..config.memory }, ..config.clone() };
             if let Some(path) = &args.vcd {
                 let (_, quantized) = args.workload.load(&target)?;
                 waves::accelerator(&target, spec, config, &quantized, path)?;
