@@ -16,7 +16,7 @@
 //! | `[kernel]` | `name`, `scale`, `result` and the kernel's own options ([`crate::kernel`]) | engine |
 //! | `[array]` | `head_dim`, `query_lanes`, `interleave`, `key_block`, `result_elements`, `max_keys` | engine |
 //! | `[format]` | `input`, `score`, `accumulator`, `output`, `align_bits`; and for both the policy | both |
-//! | `[accelerator]` | `interface`, `bus_bits`, `key_tile`, the maxima, `mask`, `tile_buffer` | accelerator |
+//! | `[accelerator]` | `interface`, `bus_bits`, `key_tile`, the maxima, `mask`, `tile_buffer`, `watchdog` | accelerator |
 //! | `[job]`, `[memory]` | mask and heads of the job that is simulated; latency and bandwidth of its memory | accelerator |
 //! | `[clock]`, `[reset]` | period, platform, delay model; reset style | both |
 //! | `[workload]` | what is simulated when no tensors are given | both |
@@ -238,7 +238,7 @@ impl Config {
         let mut format = top.section("format")?;
         let policy = policy(&mut format)?;
         let design = match kind {
-            Kind::Engine => engine(&mut top, &mut format)?,
+            Kind::Engine => DesignConfig::Engine(engine(&mut top, &mut format, None)?),
             Kind::Unit => unit(&mut top)?,
             Kind::Merge => merge(&mut top, &mut format)?,
             Kind::Accelerator => accelerator(&mut top, &mut format)?,
@@ -373,20 +373,25 @@ fn operands(top: &mut Section) -> Result<(usize, u64), ConfigError> {
     Ok((stimuli, seed))
 }
 
-fn engine(top: &mut Section, format: &mut Section) -> Result<DesignConfig, ConfigError> {
+/// An engine with a workload, of at most `max_queries` if what is around the engine sets a limit.
+fn engine(
+    top: &mut Section,
+    format: &mut Section,
+    max_queries: Option<u32>,
+) -> Result<EngineConfig, ConfigError> {
     let engine = engine_sections(top, format, None)?;
     let mut section = top.section("workload")?;
-    let workload = workload(&mut section, engine.array.max_keys)?;
+    let workload = workload(&mut section, engine.array.max_keys, max_queries)?;
     section.finish_or(|key| (key == "stimuli").then(|| "belongs to kind = \"unit\"".into()))?;
-    Ok(DesignConfig::Engine(EngineConfig { workload, ..engine }))
+    Ok(EngineConfig { workload, ..engine })
 }
 
 /// An accelerator: an engine with its workload, and what is around it.
 fn accelerator(top: &mut Section, format: &mut Section) -> Result<DesignConfig, ConfigError> {
-    let DesignConfig::Engine(engine) = engine(top, format)? else { unreachable!("it reads an engine") };
     let mut section = top.section("accelerator")?;
     let shape = ShapeConfig::read(&mut section)?;
     section.finish()?;
+    let engine = engine(top, format, Some(shape.max_queries))?;
     let mut section = top.section("job")?;
     let job = JobConfig::read(&mut section, shape.mask, engine.kernel.scale)?;
     section.finish()?;
@@ -513,15 +518,24 @@ fn not_fp8(section: &Section, key: &'static str, format: Format, why: &str) -> R
     Err(section.error(key, problem))
 }
 
-fn workload(section: &mut Section, max_keys: u32) -> Result<WorkloadConfig, ConfigError> {
+fn workload(
+    section: &mut Section,
+    max_keys: u32,
+    max_queries: Option<u32>,
+) -> Result<WorkloadConfig, ConfigError> {
     let default_keys = i64::from(max_keys.min(256));
     let keys = section.integer("keys", 1..=1 << 24, Some(default_keys))?;
     if keys > i64::from(max_keys) {
         let problem = format!("must be at most array.max_keys = {max_keys}");
         return Err(section.error("keys", problem));
     }
+    let most = i64::from(max_queries.unwrap_or(u32::MAX));
+    let queries = section.integer("queries", 1..=65536, Some(most.min(64)))?;
+    if queries > most {
+        return Err(section.error("queries", format!("must be at most accelerator.max_queries = {most}")));
+    }
     Ok(WorkloadConfig {
-        queries: section.integer("queries", 1..=65536, Some(64))? as usize,
+        queries: queries as usize,
         keys: keys as usize,
         heads: section.integer("heads", 1..=4096, Some(4))? as usize,
         seed: section.integer("seed", 0..=i64::MAX, Some(1))? as u64,

@@ -21,7 +21,7 @@ mod tensor;
 pub use error::WorkloadError;
 pub use quantize::{Quantized, QuantizedHead, Saturation};
 
-use crate::config::{Config, EngineConfig};
+use crate::config::{Config, DesignConfig, EngineConfig};
 use std::path::Path;
 use tensor::{Arrays, Tensor};
 
@@ -118,7 +118,8 @@ impl Workload {
     /// Whether an engine can run it.
     ///
     /// # Errors
-    /// When rows have another length than `array.head_dim`, or there are more keys than `array.max_keys`.
+    /// When rows have another length than `array.head_dim`, or there are more keys than `array.max_keys`, or for
+    /// an accelerator more queries of a head than `accelerator.max_queries`.
     pub fn check(&self, config: &Config) -> Result<(), WorkloadError> {
         let Some(engine) = config.engine() else {
             let problem = format!("{} is a unit, which takes no tensors", config.name);
@@ -132,15 +133,29 @@ impl Workload {
             );
             return Err(WorkloadError::new(&self.source, problem));
         }
-        match self.heads.iter().map(|h| h.keys(head_dim)).enumerate().find(|(_, keys)| *keys > max_keys) {
-            Some((head, keys)) => {
-                let problem = format!(
-                    "head {head} has {keys} keys, and array.max_keys = {max_keys}; set array.max_keys={keys} or more"
-                );
-                Err(WorkloadError::new(&self.source, problem))
+        let keys = ("keys", "array.max_keys", max_keys);
+        self.check_lengths(keys, |head| head.keys(head_dim))?;
+        match &config.design {
+            DesignConfig::Accelerator(accelerator) => {
+                let most = accelerator.shape.max_queries as usize;
+                self.check_lengths(("queries", "accelerator.max_queries", most), |head| head.rows.len())
             }
-            None => Ok(()),
+            _ => Ok(()),
         }
+    }
+
+    /// Whether no head is longer than a key of the configuration says.
+    fn check_lengths(
+        &self,
+        (what, key, most): (&str, &str, usize),
+        length: impl Fn(&Head) -> usize,
+    ) -> Result<(), WorkloadError> {
+        let too_long = self.heads.iter().map(length).enumerate().find(|(_, rows)| *rows > most);
+        too_long.map_or(Ok(()), |(head, rows)| {
+            let problem =
+                format!("head {head} has {rows} {what}, and {key} = {most}; set {key}={rows} or more");
+            Err(WorkloadError::new(&self.source, problem))
+        })
     }
 
     /// Cuts the arrays into heads, after checking that they fit each other.

@@ -34,6 +34,7 @@ fn the_map_is_documented() {
     golden("dma.md", &registers::markdown(&tiny(Interface::Dma)));
     golden("stream.md", &registers::markdown(&tiny(Interface::Stream)));
     golden("tiny_registers.h", &registers::c_header(&tiny(Interface::Dma)));
+    golden("tiny_driver.h", &registers::c_driver_header(&tiny(Interface::Dma)));
     golden("tiny_driver.c", &registers::c_driver(&tiny(Interface::Dma)));
 }
 
@@ -99,9 +100,11 @@ fn the_driver_compiles_and_runs() {
     let spec = tiny(Interface::Dma);
     let file = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
     file("tiny_registers.h", &registers::c_header(&spec));
+    file("tiny_driver.h", &registers::c_driver_header(&spec));
     file("tiny_driver.c", &registers::c_driver(&spec));
-    file("main.c", &format!("#include \"tiny_driver.c\"\n{MAIN}"));
-    let flags = ["-std=c99", "-Wall", "-Wextra", "-Werror", "main.c", "-o", "main"];
+    file("main.c", &format!("#include \"tiny_driver.h\"\n{MAIN}"));
+    let flags =
+        ["-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror", "tiny_driver.c", "main.c", "-o", "main"];
     let compiled = cc.current_dir(folder.path()).args(flags).output().unwrap();
     assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
     let ran = Command::new(folder.path().join("main")).output().unwrap();

@@ -1,6 +1,7 @@
 //! Every configuration of the tree loads, survives its canonical form, and keeps the promises of its name.
 
 use attention::Config;
+use attention::accelerator::{AcceleratorSpec, WATCHDOG};
 use attention::config::{DesignConfig, Interleave};
 use numerics::lse::Accumulator;
 use std::path::PathBuf;
@@ -42,6 +43,19 @@ fn defaults_are_the_baseline() {
     assert_eq!(engine.format.accumulator, Accumulator::Float(numerics::catalog::BF16));
     assert_eq!(engine.format.align_bits, 24);
     assert_eq!(config.clock.timing.as_ref().unwrap().period_ps, 2000.0);
+}
+
+#[test]
+fn the_watchdog_of_an_accelerator_is_a_key() {
+    let spec = |overrides: &[&str]| {
+        let config = load("tour_accelerator", overrides);
+        let DesignConfig::Accelerator(accelerator) = &config.design else { panic!("{config:?}") };
+        let spec = AcceleratorSpec::new(&config.name, accelerator, config.policy, config.reset);
+        (spec.watchdog, config.hash())
+    };
+    let (usual, short) = (spec(&[]), spec(&["accelerator.watchdog=500"]));
+    assert_eq!((usual.0, short.0), (WATCHDOG, 500));
+    assert_ne!(usual.1, short.1);
 }
 
 #[test]

@@ -269,3 +269,23 @@ fn workload_against_configuration() {
     let keys = check(&["array.max_keys=16"]);
     golden("workload_against_configuration", &format!("{head_dim}\n\n{keys}\n"));
 }
+
+/// Queries beyond what an accelerator takes: the configuration's own, and those of a file.
+#[test]
+fn queries_of_an_accelerator() {
+    let text = format!("kind = \"accelerator\"\n{GOOD}[accelerator]\nmax_queries = 8\n");
+    let own = fails(&text, &["workload.queries=9"]);
+    let config = Config::parse(&text, "small.toml", &[]).unwrap();
+    assert_eq!(config.engine().unwrap().workload.queries, 8);
+    let longer =
+        Config::parse(&text, "small.toml", &["accelerator.max_queries=9", "workload.queries=9"]).unwrap();
+    let workload = Workload::generate(longer.engine().unwrap());
+    assert!(workload.check(&longer).is_ok());
+    let given = workload.check(&config).expect_err("fits").to_string();
+    assert_eq!(
+        format!("{own}\n{given}"),
+        "--set workload.queries=9: workload.queries = 9: must be at most accelerator.max_queries = 8\n\
+         normal, sigma 1, seed 1: head 0 has 9 queries, and accelerator.max_queries = 8; set \
+         accelerator.max_queries=9 or more"
+    );
+}

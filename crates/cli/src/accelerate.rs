@@ -13,7 +13,7 @@ use attention::accelerator::memory::{Memory, image, traffic, unpack};
 use attention::accelerator::system::{Job, System};
 use attention::accelerator::{AcceleratorSpec, Interface, MaskMode, Settings, Tensor};
 use attention::accuracy::reference;
-use attention::config::{AcceleratorConfig, JobConfig};
+use attention::config::{AcceleratorConfig, JobConfig, ResultForm};
 use attention::simulate::Recorder;
 use attention::workload::{Quantized, QuantizedHead};
 use numerics::stratified::Rng;
@@ -45,8 +45,9 @@ pub struct Report {
     /// Cycles that the bus needs for what is read, and for what is written.
     bus_cycles: [u64; 2],
     memory: String,
-    /// Against attention in float64 on the tensors before rounding: mean and largest absolute error.
-    error: [f64; 2],
+    /// Against attention in float64 on the tensors before rounding: mean and largest absolute error. None when partial
+    /// states come out.
+    error: Option<[f64; 2]>,
     seconds: f64,
 }
 
@@ -99,7 +100,7 @@ pub fn report(
         compute_cycles: batches.iter().map(|batch| compute_cycles(spec, &batch.settings)).sum(),
         bus_cycles: [beats(0), beats(1)],
         memory: memory_name(spec, &config.memory),
-        error: error(spec, &batches, &memories, &workload),
+        error: (spec.engine.result == ResultForm::Row).then(|| error(spec, &batches, &memories, &workload)),
         seconds,
     })
 }
@@ -196,7 +197,7 @@ fn error(spec: &AcceleratorSpec, batches: &[Batch<'_>], after: &[&Memory], workl
                 let bytes = (spec.result_beats() * spec.bus_bytes()) as usize;
                 let got = after.read(o.row(h, i), bytes).expect("results lie in memory");
                 let got = unpack(got, spec.engine.output.width(), d);
-                for (bits, &expected) in got.into_iter().zip(row).filter(|(_, e)| e.is_finite()) {
+                for (bits, &expected) in got.into_iter().zip(row) {
                     let error = (spec.engine.output.decode(bits) - expected).abs();
                     (sum, count, largest) = (sum + error, count + 1.0, largest.max(error));
                 }
@@ -217,7 +218,7 @@ impl Report {
             format!("{} ({})", grouped(count(name)), percent(count(name) as f64 / self.cycles as f64))
         };
         let (read, written) = (count("BYTES_READ"), count("BYTES_WRITTEN"));
-        let rows = [
+        let mut rows = vec![
             (
                 "workload",
                 format!(
@@ -235,7 +236,11 @@ impl Report {
                 "memory and counters equal the functional model's, bit for bit; no bus rule was broken"
                     .into(),
             ),
-            ("error", format!("mean {:.5}, largest {:.5} against float64", self.error[0], self.error[1])),
+        ];
+        rows.extend(self.error.map(|[mean, largest]| {
+            ("error", format!("mean {mean:.5}, largest {largest:.5} against float64"))
+        }));
+        rows.extend([
             ("cycles", format!("{}, utilisation {}", grouped(self.cycles), percent(self.utilisation))),
             (
                 "stalls",
@@ -266,7 +271,7 @@ impl Report {
                     self.seconds
                 ),
             ),
-        ];
+        ]);
         show::pairs(&rows)
     }
 

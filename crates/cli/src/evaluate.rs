@@ -8,6 +8,7 @@ use crate::scope::{self, Part};
 use crate::target::{Kind, Target};
 use anyhow::{Context, Result, ensure};
 use attention::Config;
+use attention::accelerator::Buffer;
 use attention::config::platform;
 use flow::{Flow, Job, Library, Places, Platform, Report};
 use hdl::verilog::{self, Header};
@@ -61,9 +62,11 @@ pub struct Synthesis {
 
 impl Synthesis {
     /// What came back for a request.
-    pub fn new(request: &Request, report: Report, power: Option<PowerReport>) -> Synthesis {
+    pub fn new(request: &Request, mut report: Report, power: Option<PowerReport>) -> Synthesis {
         let Target { config, design, kind, .. } = request.target;
         let whole = matches!(kind, Kind::Accelerator(_)) && request.scope == scope::WHOLE;
+        let notes: Vec<String> = report.note.take().into_iter().chain(request.note()).collect();
+        report.note = (!notes.is_empty()).then(|| notes.join("; "));
         Synthesis {
             tool: crate::package::TOOL,
             config_hash: config.hash(),
@@ -100,6 +103,16 @@ impl Request<'_> {
     /// What is synthesised.
     pub fn part(&self) -> Result<Part> {
         scope::part(self.target, self.scope)
+    }
+
+    /// What the area of an accelerator's memories is that of.
+    fn note(&self) -> Option<String> {
+        let Kind::Accelerator(spec) = &self.target.kind else { return None };
+        (self.scope == scope::WHOLE && spec.buffers.tile == Buffer::Sram).then(|| {
+            "accelerator.tile_buffer = \"sram\": no macro is known, so the bodies of the wrappers were mapped to \
+             flip-flops"
+                .into()
+        })
     }
 
     /// The folder of the design on a platform.
@@ -234,6 +247,19 @@ pub fn side_by_side<T: Sync, R: Send>(items: &[T], workers: usize, work: impl Fn
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn memories_without_a_macro_are_noted() {
+        let note = |set: &str| {
+            let config = crate::source::load("tour_accelerator", &[set.to_string()]).unwrap();
+            let target = Target::new(config).unwrap();
+            let (scope, output) = (scope::WHOLE, Path::new("out"));
+            let (keep_hierarchy, quick, fmax) = (false, true, false);
+            Request { target: &target, scope, mhz: 10.0, keep_hierarchy, quick, fmax, output }.note()
+        };
+        assert_eq!(note("accelerator.tile_buffer=flops"), None);
+        assert!(note("accelerator.tile_buffer=sram").unwrap().contains("flip-flops"));
+    }
 
     #[test]
     fn results_come_in_the_order_of_the_items() {

@@ -55,6 +55,7 @@ impl Package {
             let name = &spec.name;
             files.push(("registers.md".into(), registers::markdown(spec)));
             files.push((format!("software/{name}_registers.h"), registers::c_header(spec)));
+            files.push((format!("software/{name}_driver.h"), registers::c_driver_header(spec)));
             files.push((format!("software/{name}_driver.c"), registers::c_driver(spec)));
         }
         let manifest = manifest::json(target, command, &Facts::new(target), &recorded, &files);

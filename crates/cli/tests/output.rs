@@ -24,6 +24,18 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
+fn every_file_beside_rtl_and_testbench_is_announced() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("tour_accelerator");
+    let said = flashrtl(&["generate", "tour_accelerator", "-o", out.to_str().unwrap()]).succeeds();
+    for file in
+        files(&out).iter().filter(|f| !f.starts_with(out.join("rtl")) && !f.starts_with(out.join("tb")))
+    {
+        assert!(said.out.contains(file.to_str().unwrap()), "{}:\n{}", file.display(), said.out);
+    }
+}
+
+#[test]
 fn the_manifest_lists_every_file_with_its_hash() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("tour");

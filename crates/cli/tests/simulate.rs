@@ -29,6 +29,33 @@ fn pauses_and_engines_change_no_result() {
     }
 }
 
+/// Partial states are no rows to hold against attention.
+#[test]
+fn errors_are_of_result_rows() {
+    let run =
+        |form: &str| flashrtl(&["simulate", "tour_accelerator", "--json", "--set", form]).succeeds().json();
+    let mean = run("kernel.result=row")["error"][0].as_f64().unwrap();
+    assert!((1e-5..0.1).contains(&mean), "{mean}");
+    assert!(run("kernel.result=state")["error"].is_null());
+}
+
+/// Pauses are those of the memory, and what an accelerator has no choice of is refused.
+#[test]
+fn options_reach_an_accelerator_or_are_refused() {
+    let counters = |args: &[&str]| {
+        let report =
+            flashrtl(&[&["simulate", "tour_accelerator", "--json"], args].concat()).succeeds().json();
+        (report["cycles"].as_u64().unwrap(), report["counters"].clone())
+    };
+    let paused = counters(&["--stalls", "0.4"]);
+    assert!(paused.0 > counters(&[]).0);
+    assert_eq!(paused, counters(&["--set", "memory.stalls=0.4"]));
+    for option in ["--functional", "--no-functional"] {
+        let said = flashrtl(&["simulate", "tour_accelerator", option]).fails();
+        assert!(said.err.contains(&format!("{option}: accelerators are always compared")), "{}", said.err);
+    }
+}
+
 #[test]
 fn the_clock_changes_latency_and_no_value() {
     let at = |mhz: &str| {

@@ -1,5 +1,5 @@
 //! The registers: one table, from which come the AXI4-Lite slave ([`define`]), the C header and driver ([`c_header`],
-//! [`c_driver`]), the register map ([`markdown`]) and the offsets that Rust uses ([`Map`]).
+//! [`c_driver_header`], [`c_driver`]), the register map ([`markdown`]) and the offsets that Rust uses ([`Map`]).
 //!
 //! A register of 64 bits is two words, `NAME_LO` at its offset and `NAME_HI` after it. Words are read whole; writes
 //! honour the byte strobes. Nothing answers at addresses that are not in the table: SLVERR, as for a write to a
@@ -10,7 +10,7 @@ mod driver;
 mod slave;
 
 pub use document::{c_header, causes, markdown};
-pub use driver::c_driver;
+pub use driver::{c_driver, c_driver_header};
 pub use slave::{define, elaborate};
 
 use super::spec::{AcceleratorSpec, Interface, Settings};
@@ -367,7 +367,11 @@ fn counters() -> Vec<Register> {
         word("STALL_Q", 0x1a0, "Cycles in which the engine waited for queries."),
         word("STALL_KV", 0x1a4, "Cycles in which the engine waited for keys."),
         word("STALL_O", 0x1a8, "Cycles in which the engine waited for the way out of results."),
-        word("STALL_OTHER", 0x1ac, "Cycles of the engine's own merges and rescalings."),
+        word(
+            "STALL_OTHER",
+            0x1ac,
+            "Other cycles in which the engine stood: its own merges and rescalings, and a job's start and end.",
+        ),
         long("BYTES_READ", 0x1b0, "Bytes of all beats that came in."),
         long("BYTES_WRITTEN", 0x1b8, "Bytes of all beats that went out."),
     ]

@@ -245,7 +245,8 @@ impl AcceleratorSpec {
 
     /// What is counted, as ports `inc_<name>` and the width of a cycle's increment:
     /// cycles of the job, steps in which an active query meets a key, cycles in which the engine could take a row and
-    /// did not (queries, keys, results' way out, or the engine's own merges and rescalings being the reason), steps in
+    /// did not (the reason being queries, keys, results' way out, or something else: the engine's own merges and rescalings, the
+    /// walk to the first block at a job's start, the wait for the last write responses at its end), steps in
     /// which an active query is masked, results of queries that met no key, and bytes of all beats moved.
     pub fn counters(&self) -> Vec<(&'static str, u32)> {
         let steps = value_width(u64::from(self.block()));

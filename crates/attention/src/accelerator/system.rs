@@ -5,12 +5,14 @@ use super::bus::{AxiMemory, Fault, LiteMaster, Request, Response, Sink, Source, 
 use super::memory::Memory;
 use super::model::Counts;
 use super::registers::{self, Access, Map};
-use super::spec::{AcceleratorSpec, Cause, Interface, Settings};
+use super::spec::{AcceleratorSpec, Cause, Interface, Settings, WATCHDOG};
 use sim::{EngineError, OutPort, Program, Simulator};
 use std::collections::BTreeMap;
 
 /// Cycles without a transfer after which a run is given up; more than the hardware's own watchdog waits.
-const PATIENCE: u64 = 4 * super::spec::WATCHDOG as u64;
+fn patience(spec: &AcceleratorSpec) -> u64 {
+    4 * u64::from(spec.watchdog.max(WATCHDOG))
+}
 
 /// What a job gave.
 #[derive(Clone, PartialEq, Debug)]
@@ -223,8 +225,9 @@ impl<'o> System<'o> {
         simulator.clock();
         self.cycle += 1;
         self.quiet = if moved { 0 } else { self.quiet + 1 };
-        if self.quiet > PATIENCE {
-            return Err(EngineError(format!("{}: nothing moved for {PATIENCE} cycles", self.spec.name)));
+        let patience = patience(&self.spec);
+        if self.quiet > patience {
+            return Err(EngineError(format!("{}: nothing moved for {patience} cycles", self.spec.name)));
         }
         Ok(())
     }
@@ -304,7 +307,7 @@ impl<'o> System<'o> {
         let mut waited = 0;
         while self.read("STATUS")? & 1 == 1 {
             waited += 1;
-            if waited > PATIENCE {
+            if waited > patience(&self.spec) {
                 return Err(EngineError(format!("{}: STATUS.BUSY stays on", self.spec.name)));
             }
         }

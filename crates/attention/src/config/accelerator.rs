@@ -40,6 +40,8 @@ pub struct ShapeConfig {
     pub mask: MaskSupport,
     /// What the buffers are made of.
     pub buffers: Buffers,
+    /// Cycles without any transfer after which a job is given up.
+    pub watchdog: u32,
 }
 
 /// `[job]`: the settings that are simulated.
@@ -78,6 +80,7 @@ impl ShapeConfig {
         let (bus_bits, key_tile) = (count("bus_bits", 1024, 256)?, count("key_tile", 1024, 16)?);
         let max_queries = count("max_queries", 1 << 24, 4096)?;
         let (heads, kv_heads) = (count("heads", 1024, 64)?, count("kv_heads", 1024, 64)?);
+        let watchdog = section.integer("watchdog", 128..=1 << 24, Some(WATCHDOG.into()))? as u32;
         if bus_bits < 32 || !bus_bits.is_power_of_two() {
             return Err(section.error("bus_bits", "must be a power of two from 32 to 1024"));
         }
@@ -90,6 +93,7 @@ impl ShapeConfig {
             kv_heads,
             mask: section.choice("mask", &MASKS, Some(MaskSupport::SlidingWindow))?,
             buffers: Buffers { tile: section.choice("tile_buffer", &BUFFERS, Some(Buffer::Flops))? },
+            watchdog,
         })
     }
 
@@ -100,6 +104,7 @@ impl ShapeConfig {
             ("max_queries", self.max_queries),
             ("heads", self.heads),
             ("kv_heads", self.kv_heads),
+            ("watchdog", self.watchdog),
         ];
         let words = [
             ("interface", word(&INTERFACES, &self.interface)),
@@ -184,7 +189,7 @@ impl AcceleratorSpec {
             interface: shape.interface,
             bus_bits: shape.bus_bits,
             buffers: shape.buffers,
-            watchdog: WATCHDOG,
+            watchdog: shape.watchdog,
             reset,
         }
     }

@@ -1,5 +1,6 @@
 //! `flashrtl generate`: RTL, testbench, constraints and manifest in a folder.
 
+use crate::output::MANIFEST;
 use crate::package::Package;
 use crate::progress::Progress;
 use crate::show::{self, grouped};
@@ -37,13 +38,41 @@ pub fn package(target: &Target, command: &str, folder: Option<&Path>, force: boo
     let package = Package::new(target, command)?;
     package.write(folder, force)?;
     let shown = folder.display();
-    Ok(format!(
-        "{shown}/rtl            {} modules, {} bytes of Verilog-2005; rust-hdl's checks pass\n\
-         {shown}/tb             testbench over {} cycles with {} results; make -C {shown}/tb icarus\n\
-         {shown}/manifest.json  ports, formats, latency, hashes\n",
-        package.modules(),
-        grouped(package.rtl_bytes() as u64),
-        grouped(package.vector_cycles as u64),
-        grouped(package.vector_results as u64),
-    ))
+    let mut rows = vec![
+        (
+            "rtl",
+            format!(
+                "{} modules, {} bytes of Verilog-2005; rust-hdl's checks pass",
+                package.modules(),
+                grouped(package.rtl_bytes() as u64)
+            ),
+        ),
+        (
+            "tb",
+            format!(
+                "testbench over {} cycles with {} results; make -C {shown}/tb icarus",
+                grouped(package.vector_cycles as u64),
+                grouped(package.vector_results as u64)
+            ),
+        ),
+    ];
+    let others = package.files.iter().filter_map(|(path, _)| contents(path));
+    rows.extend(others.map(|(path, what)| (path, what.to_string())));
+    let width = rows.iter().map(|(path, _)| path.len()).max().unwrap_or(0);
+    let row = |(path, what): &(&str, String)| format!("{shown}/{path:width$}  {what}\n");
+    Ok(rows.iter().map(row).collect())
+}
+
+/// What is in a file beside RTL and testbench.
+fn contents(path: &str) -> Option<(&str, &'static str)> {
+    let is = |end| path.ends_with(end);
+    match path {
+        _ if is(".sdc") => Some((path, "clock and boundary for synthesis")),
+        "registers.md" => Some((path, "the register map")),
+        _ if is("_registers.h") => Some((path, "its offsets and fields in C")),
+        _ if is("_driver.h") => Some((path, "structs and functions of a small driver")),
+        _ if is("_driver.c") => Some((path, "the driver")),
+        MANIFEST => Some((path, "ports, formats, latency, hashes")),
+        _ => None,
+    }
 }

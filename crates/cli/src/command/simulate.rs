@@ -10,8 +10,9 @@ use crate::target::{Kind, Target};
 use crate::unit::Unit;
 use crate::waves;
 use anyhow::{Result, bail, ensure};
+use attention::accelerator::bus::Timing;
 use attention::accuracy::{self, AccuracyReport, Comparison};
-use attention::config::{DesignConfig, UnitConfig};
+use attention::config::{AcceleratorConfig, DesignConfig, UnitConfig};
 use attention::simulate::Stalls;
 use attention::workload::Quantized;
 use attention::{EngineSpec, Workload};
@@ -32,9 +33,9 @@ pub struct Args {
     /// What runs the design
     #[arg(long, value_enum, default_value = "program")]
     engine: EngineName,
-    /// Probability per cycle that a port pauses
-    #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = probability)]
-    stalls: f64,
+    /// Probability per cycle that a port pauses; 0 if left out, for an accelerator memory.stalls
+    #[arg(long, value_name = "P", value_parser = probability)]
+    stalls: Option<f64>,
     /// Write the waves of the first queries, for GTKWave
     #[arg(long, value_name = "FILE")]
     vcd: Option<PathBuf>,
@@ -102,6 +103,13 @@ pub fn run(args: &Args) -> Result<()> {
         }
         (Kind::Accelerator(spec), DesignConfig::Accelerator(config)) => {
             ensure!(args.engine == EngineName::Program, "accelerators are simulated in engine program");
+            let option = if args.no_functional { "--no-functional" } else { "--functional" };
+            ensure!(
+                !args.functional && !args.no_functional,
+                "{option}: accelerators are always compared with the functional model"
+            );
+            let stalls = args.stalls.unwrap_or(config.memory.stalls);
+            let config = &AcceleratorConfig { memory: Timing { stalls, ..config.memory }, ..config.clone() };
             if let Some(path) = &args.vcd {
                 let (_, quantized) = args.workload.load(&target)?;
                 waves::accelerator(&target, spec, config, &quantized, path)?;
@@ -115,12 +123,12 @@ pub fn run(args: &Args) -> Result<()> {
                 (true, _) => Some(true),
                 _ => None,
             };
+            let stalls = stalls(args.stalls.unwrap_or(0.0));
             if let Some(path) = &args.vcd {
                 let (_, quantized) = args.workload.load(&target)?;
-                waves::engine(&target, spec, &quantized, stalls(args.stalls), path)?;
+                waves::engine(&target, spec, &quantized, stalls, path)?;
             }
-            let report =
-                engine_report(&target, spec, &args.workload, args.engine, stalls(args.stalls), functional)?;
+            let report = engine_report(&target, spec, &args.workload, args.engine, stalls, functional)?;
             if args.json { show::json(&report) } else { show::text(report.text()) }
         }
         _ => unreachable!("a target is of the kind of its configuration"),
