@@ -246,6 +246,6 @@
 #define TINY_CAUSE_WRITE_SLAVE_ERROR 11u /* A write was answered with SLVERR. */
 #define TINY_CAUSE_WRITE_DECODE_ERROR 12u /* A write was answered with DECERR. */
 #define TINY_CAUSE_WATCHDOG 13u /* Nothing moved for a very long time. */
-#define TINY_CAUSE_OPEN_TRANSFERS 14u /* The bus has yet to answer what a job asked for that the watchdog has ended. */
+#define TINY_CAUSE_OPEN_TRANSFERS 14u /* The bus has yet to answer what a job asked for that the watchdog has ended, or the streams still bring what was sent to it. */
 
 #endif /* TINY_REGISTERS_H */
