@@ -24,7 +24,7 @@ use crate::kernel::Kernel;
 use crate::lane;
 use arith::convert::number_type;
 use arith::float::float_type;
-use hdl::{Design, Kind, ModuleBuilder, ModuleId, Reset, Signal, Timing, Type, each, index_width};
+use hdl::{Design, Kind, Module, ModuleBuilder, ModuleId, Reset, Signal, Timing, Type, each, index_width};
 use numerics::lse::{Accumulator, Elements};
 use numerics::{DotSpec, Format, Number, Policy};
 use std::sync::Arc;
@@ -144,11 +144,16 @@ impl EngineSpec {
         Type::unsigned(index_width(self.interleave))
     }
 
+    /// The lane kind of a design that is an engine, or has one inside.
+    pub fn lane(design: &Design) -> Option<&Module> {
+        let mut instances = design.modules.iter().flat_map(|module| &module.instances);
+        instances.find(|instance| &*instance.name == LANE).map(|lane| design.module(lane.module))
+    }
+
     /// Fewest cycles from the end of a full block to the end of the next in `design` (this engine, or what it is part
     /// of), where the sink takes each result at once: the last key of a block waits for the results before.
     pub fn result_cycles(&self, design: &Design) -> u32 {
-        let lanes = design.modules.iter().flat_map(|module| &module.instances).find(|i| &*i.name == LANE);
-        let latency = lanes.map_or(0, |lane| design.module(lane.module).latency());
+        let latency = EngineSpec::lane(design).map_or(0, Module::latency);
         let row = output::row_cycles(self, design);
         let waits = latency + (self.block() - 1) * row + drain::HANDSHAKE;
         waits.max(self.block() * row)

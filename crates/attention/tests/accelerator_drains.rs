@@ -3,7 +3,7 @@
 mod support;
 
 use attention::EngineSpec;
-use attention::accelerator::bus::Timing;
+use attention::accelerator::bus::{Fault, Response, Timing};
 use attention::accelerator::memory::image;
 use attention::accelerator::system::System;
 use attention::accelerator::{AcceleratorSpec, Cause, Interface, Settings};
@@ -62,6 +62,30 @@ fn a_slow_memory() {
         system.start(&job).unwrap();
         (0..40 + rng.below(60)).for_each(|_| system.step().unwrap());
         system.soft_reset().unwrap();
+        check(&spec, &mut system, random_settings(&spec, [8; 2], &mut rng), &mut rng);
+    }
+}
+
+/// A soft reset while an error is being drained takes the error's place: nothing is reported.
+#[test]
+fn a_reset_in_the_drain_of_an_error() {
+    let spec = tiny(Interface::Dma, 500);
+    let mut rng = Rng::new(4);
+    let timing = Timing { bandwidth: 0.05, ..Timing::default() };
+    let mut system = system(&spec, None, timing);
+    for reset in [false, true] {
+        let job = placed(&spec, &mut system, settings(&spec, 9, 40), &mut rng);
+        system.inject(vec![Fault::Read(0, Response::SlaveError)]);
+        system.start(&job).unwrap();
+        (0..200).for_each(|_| system.step().unwrap());
+        assert_eq!(system.read("STATUS").unwrap() & 0b111, 1, "the drain is under way");
+        if reset {
+            system.write("CTRL", 0b110).unwrap();
+        }
+        while system.read("STATUS").unwrap() & 1 == 1 {}
+        assert_eq!(system.read("STATUS").unwrap() >> 2 & 1, u64::from(!reset));
+        system.write("STATUS", 0b110).unwrap();
+        system.inject(vec![]);
         check(&spec, &mut system, random_settings(&spec, [8; 2], &mut rng), &mut rng);
     }
 }

@@ -6,6 +6,7 @@ use attention::EngineSpec;
 use attention::accelerator::bus::Timing;
 use attention::accelerator::memory::traffic;
 use attention::accelerator::{AcceleratorSpec, Interface, MaskMode, Settings};
+use numerics::Number;
 use numerics::catalog::BF16;
 use numerics::stratified::Rng;
 use support::{FA2, accelerator, check, settings, system};
@@ -49,6 +50,26 @@ fn the_bus_is_busy() {
         let (cycles, _) = run(&spec, job);
         println!("{interface:?}: {:.1} % of the bandwidth bound", 100.0 * beats / cycles);
         assert!((0.95..=1.0).contains(&(beats / cycles)), "{interface:?}: {beats} beats, {cycles} cycles");
+    }
+}
+
+/// Memory gives and takes the share of beats that was asked for, whatever the share: reads, where every key is read; and
+/// writes, where there is one key and results are wider than queries.
+#[test]
+fn memory_keeps_its_bandwidth() {
+    let reads = spec(Interface::Dma, 64);
+    let wide = EngineSpec { output: Number::parse("fp32").unwrap(), ..reads.engine.clone() };
+    let writes = AcceleratorSpec { engine: wide, ..reads.clone() };
+    for (spec, keys, direction) in [(reads, 64, 0), (writes, 1, 1)] {
+        let job = settings(&spec, 64, keys);
+        let beats = traffic(&spec, &job)[direction] as f64 / f64::from(spec.bus_bytes());
+        for bandwidth in [0.9, 0.6, 0.3, 0.05] {
+            let timing = Timing { latency: 5, outstanding: 64, bandwidth, ..Timing::default() };
+            let done = check(&spec, &mut system(&spec, None, timing), job, &mut Rng::new(1));
+            let share = beats / done.counter("CYCLES") as f64 / bandwidth;
+            println!("direction {direction}, {bandwidth} beats a cycle: {share:.3} of them");
+            assert!((0.75..=1.01).contains(&share), "direction {direction}, bandwidth {bandwidth}: {share}");
+        }
     }
 }
 

@@ -4,7 +4,7 @@ pub mod excerpt;
 
 use crate::command::simulate::WorkloadArgs;
 use crate::show::{self, counted, grouped, percent};
-use crate::stimuli::Recorded;
+use crate::stimuli::{Recorded, random_row};
 use crate::target::Target;
 use anyhow::{Context, Result, ensure};
 use attention::Workload;
@@ -332,10 +332,6 @@ pub fn recorded(
 }
 
 fn random_head(spec: &AcceleratorSpec, rng: &mut Rng, queries: u32, keys: u32) -> QuantizedHead {
-    let format = spec.engine.dot.operand;
-    let mut rows = |count: u32| -> Vec<u64> {
-        let normal = |rng: &mut Rng| (0..6).map(|_| rng.unit()).sum::<f64>() - 3.0;
-        (0..count * spec.engine.head_dim).map(|_| format.encode(normal(rng), &spec.engine.policy)).collect()
-    };
+    let mut rows = |count: u32| (0..count).flat_map(|_| random_row(&spec.engine, rng, 1.0)).collect();
     QuantizedHead { q: rows(queries), k: rows(keys), v: rows(keys) }
 }

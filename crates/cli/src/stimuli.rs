@@ -163,7 +163,7 @@ fn random_block(spec: &EngineSpec, rng: &mut Rng) -> Block {
 }
 
 /// Roughly normal numbers, among them the edges of the format.
-fn random_row(spec: &EngineSpec, rng: &mut Rng, spread: f64) -> Vec<u64> {
+pub fn random_row(spec: &EngineSpec, rng: &mut Rng, spread: f64) -> Vec<u64> {
     let format = spec.dot.operand;
     let element = |rng: &mut Rng| match rng.below(16) {
         0 | 1 => corner(format, rng),

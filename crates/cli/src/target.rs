@@ -69,8 +69,7 @@ impl Target {
 
     /// Cycles from a step's first inputs to its last result: of a lane, or of the unit.
     pub fn latency(&self) -> u32 {
-        let lane = self.design.modules.iter().flat_map(|m| &m.instances).find(|inst| &*inst.name == "lane");
-        lane.map_or(self.design.top(), |inst| self.design.module(inst.module)).latency()
+        EngineSpec::lane(&self.design).unwrap_or(self.design.top()).latency()
     }
 
     /// The recurrences of the engine in its smallest interleave at another clock; empty where an operation does not fit that clock, and for a unit.
