@@ -43,10 +43,8 @@ module exp_mul_e8m7_l1 (
   wire [6:0] v_sig = v[6:0];
   wire v_sign = v[15];
   wire [9:0] exp_shifted = {resize_60_s1_q[8], resize_60_s1_q} - {2'd0, level};
-  wire [16:0] rounded = {exp_shifted, slice_64_s1_q};
-  wire [9:0] exp_rounded = rounded[16:7];
-  wire underflow = $signed(exp_rounded) < $signed(10'd1);
-  assign y = {v_sign_s1_q, (not_63_s1_q | underflow) ? 15'd0 : rounded[14:0]};
+  wire [14:0] rounded = {exp_shifted[7:0], slice_64_s1_q};
+  wire underflow = exp_shifted[9] | (~(|exp_shifted) & 1'b1);
 
   always @(posedge clk) begin
     add_41_s1_q <= {concat_36[20], concat_36} + {{2{concat_39[19]}}, concat_39};
@@ -56,6 +54,8 @@ module exp_mul_e8m7_l1 (
     not_63_s1_q <= ~v_nonzero;
     v_sign_s1_q <= v_sign;
   end
+
+  assign y = {v_sign_s1_q, (not_63_s1_q | underflow) ? 15'd0 : rounded};
 
   wire unused_scaled = ^scaled[14:0];
 endmodule

@@ -67,11 +67,11 @@ module exp_pwl8_e8m7 (
   wire guard = power[10];
   wire sticky = |power[9:0];
   wire increment = guard & (retained[0] | sticky);
-  wire [17:0] rounded = {exp, retained} + {17'd0, increment};
-  wire [10:0] exp_rounded = rounded[17:7];
-  wire underflow = $signed(exp_rounded) < $signed(11'd1);
+  wire [14:0] rounded = {exp[7:0], retained} + {14'd0, increment};
+  wire exp_carry = increment & (&retained);
+  wire underflow = exp[10] | (~(|exp) & ~exp_carry);
 
-  assign y = {1'b0, underflow ? 15'd0 : rounded[14:0]};
+  assign y = {1'b0, underflow ? 15'd0 : rounded};
 
   wire unused_aligned = ^aligned[6:0];
   wire unused_add_51 = ^add_51[15:0];

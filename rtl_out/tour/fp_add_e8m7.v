@@ -56,11 +56,9 @@ module fp_add_e8m7 (
   wire [3:0] shift_amount = ($signed(9'ha) < $signed(exp_diff)) ? 4'ha : exp_diff[3:0];
   wire [17:0] lo_aligned = {lo_nonzero ? lo_sig : 8'd0, 10'd0} >> shift_amount;
   wire lo_sticky = |lo_aligned[7:0];
-  wire [10:0] concat_31 = {lo_aligned[17:8], lo_sticky};
-  wire [10:0] concat_34 = {hi_nonzero ? hi_sig : 8'd0, 3'd0};
   wire subtract = hi_sign ^ lo_sign;
-  wire [11:0] sum = subtract ? ({1'b0, concat_34} - {1'b0, concat_31}) :
-      ({1'b0, concat_34} + {1'b0, concat_31});
+  wire [11:0] xor_40 = {1'b0, lo_aligned[17:8], lo_sticky} ^ {{11{subtract}}, subtract};
+  wire [11:0] sum = {1'b0, hi_nonzero ? hi_sig : 8'd0, 2'd0, subtract} + xor_40;
   wire sum_is_zero = ~(|sum);
   wire [3:0] leading_zeros = lzc_12(sum);
   wire [10:0] normalized = sum[10:0] << leading_zeros;
@@ -70,11 +68,11 @@ module fp_add_e8m7 (
   wire guard = normalized[3];
   wire sticky = |normalized[2:0];
   wire increment = guard & (retained[0] | sticky);
-  wire [17:0] rounded = {exp, retained} + {17'd0, increment};
-  wire [10:0] exp_rounded = rounded[17:7];
-  wire overflow = $signed(11'hff) <= $signed(exp_rounded);
-  wire underflow = $signed(exp_rounded) < $signed(11'd1);
-  wire [14:0] mux_75 = (sum_is_zero | underflow) ? 15'd0 : overflow ? 15'h7f7f : rounded[14:0];
+  wire [14:0] rounded = {exp[7:0], retained} + {14'd0, increment};
+  wire exp_carry = increment & (&retained);
+  wire overflow = ($signed(11'hff) <= $signed(exp)) | ((exp == 11'hfe) & exp_carry);
+  wire underflow = exp[10] | (~(|exp) & ~exp_carry);
+  wire [14:0] mux_85 = (sum_is_zero | underflow) ? 15'd0 : overflow ? 15'h7f7f : rounded;
 
-  assign y = {sign, mux_75};
+  assign y = {sign, mux_85};
 endmodule

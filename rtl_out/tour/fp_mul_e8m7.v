@@ -30,11 +30,9 @@ module fp_mul_e8m7 (
   wire guard = normalized[7];
   wire sticky = |normalized[6:0];
   wire increment = guard & (retained[0] | sticky);
-  wire [18:0] rounded = {exp, retained} + {18'd0, increment};
-  wire [11:0] exp_rounded = rounded[18:7];
-  wire overflow = $signed(12'hff) <= $signed(exp_rounded);
-  wire underflow = $signed(exp_rounded) < $signed(12'd1);
-  wire [14:0] mux_51 = (zero | underflow) ? 15'd0 : overflow ? 15'h7f7f : rounded[14:0];
-
-  assign y = {a_sign ^ b_sign, mux_51};
+  wire [14:0] rounded = {exp[7:0], retained} + {14'd0, increment};
+  wire exp_carry = increment & (&retained);
+  wire overflow = ($signed(12'hff) <= $signed(exp)) | ((exp == 12'hfe) & exp_carry);
+  wire underflow = exp[11] | (~(|exp) & ~exp_carry);
+  assign y = {a_sign ^ b_sign, (zero | underflow) ? 15'd0 : overflow ? 15'h7f7f : rounded};
 endmodule

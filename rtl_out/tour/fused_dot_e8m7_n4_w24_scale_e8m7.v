@@ -133,14 +133,14 @@ module fused_dot_e8m7_n4_w24_scale_e8m7 (
   wire guard = scaled_sig[25];
   wire sticky = |scaled_sig[24:0];
   wire increment = guard & (retained[0] | sticky);
-  wire [21:0] rounded = {exp, retained} + {21'd0, increment};
-  wire [14:0] exp_rounded = rounded[21:7];
-  wire overflow = $signed(15'hff) <= $signed(exp_rounded);
-  wire underflow = $signed(exp_rounded) < $signed(15'd1);
-  wire [14:0] mux_83 = (sum_is_zero | ~scale_nonzero | underflow) ? 15'd0 : overflow ? 15'h7f7f :
-      rounded[14:0];
+  wire [14:0] rounded = {exp[7:0], retained} + {14'd0, increment};
+  wire exp_carry = increment & (&retained);
+  wire overflow = ($signed(15'hff) <= $signed(exp)) | ((exp == 15'hfe) & exp_carry);
+  wire underflow = exp[14] | (~(|exp) & ~exp_carry);
+  wire [14:0] mux_90 = (sum_is_zero | ~scale_nonzero | underflow) ? 15'd0 : overflow ? 15'h7f7f :
+      rounded;
 
-  assign y = {scaled_sign, mux_83};
+  assign y = {scaled_sign, mux_90};
 
   wire unused_sum = sum[27];
 endmodule

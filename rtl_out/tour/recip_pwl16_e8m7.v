@@ -70,11 +70,10 @@ module recip_pwl16_e8m7 (
   wire guard = normalized[7];
   wire sticky = |normalized[6:0];
   wire increment = guard & (retained[0] | sticky);
-  wire [17:0] rounded = {exp, retained} + {17'd0, increment};
-  wire [10:0] exp_rounded = rounded[17:7];
-  wire overflow = $signed(11'hff) <= $signed(exp_rounded);
-  wire underflow = $signed(exp_rounded) < $signed(11'd1);
-  wire [15:0] concat_50 = {x_sign, underflow ? 15'd0 : overflow ? 15'h7f7f : rounded[14:0]};
-
-  assign y = x_nonzero ? concat_50 : {x_sign, 15'h7f7f};
+  wire [14:0] rounded = {exp[7:0], retained} + {14'd0, increment};
+  wire exp_carry = increment & (&retained);
+  wire overflow = ($signed(11'hff) <= $signed(exp)) | ((exp == 11'hfe) & exp_carry);
+  wire underflow = exp[10] | (~(|exp) & ~exp_carry);
+  assign y = x_nonzero ? {x_sign, underflow ? 15'd0 : overflow ? 15'h7f7f : rounded} :
+      {x_sign, 15'h7f7f};
 endmodule

@@ -58,11 +58,11 @@ module from_anchor_e8m7_f16_e8m7 (
   wire guard = normalized[8];
   wire sticky = |normalized[7:0];
   wire increment = guard & (retained[0] | sticky);
-  wire [17:0] rounded = {exp, retained} + {17'd0, increment};
-  wire [10:0] exp_rounded = rounded[17:7];
-  wire overflow = $signed(11'hff) <= $signed(exp_rounded);
-  wire underflow = $signed(exp_rounded) < $signed(11'd1);
-  wire [14:0] mux_40 = (~(|magnitude) | underflow) ? 15'd0 : overflow ? 15'h7f7f : rounded[14:0];
+  wire [14:0] rounded = {exp[7:0], retained} + {14'd0, increment};
+  wire exp_carry = increment & (&retained);
+  wire overflow = ($signed(11'hff) <= $signed(exp)) | ((exp == 11'hfe) & exp_carry);
+  wire underflow = exp[10] | (~(|exp) & ~exp_carry);
+  wire [14:0] mux_47 = (~(|magnitude) | underflow) ? 15'd0 : overflow ? 15'h7f7f : rounded;
 
-  assign y = {sign, mux_40};
+  assign y = {sign, mux_47};
 endmodule

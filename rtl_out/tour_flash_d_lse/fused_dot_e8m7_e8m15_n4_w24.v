@@ -121,13 +121,13 @@ module fused_dot_e8m7_e8m15_n4_w24 (
   wire guard = normalized[9];
   wire sticky = |normalized[8:0];
   wire increment = guard & (retained[0] | sticky);
-  wire [26:0] rounded = {exp, retained} + {26'd0, increment};
-  wire [11:0] exp_rounded = rounded[26:15];
-  wire overflow = $signed(12'hff) <= $signed(exp_rounded);
-  wire underflow = $signed(exp_rounded) < $signed(12'd1);
-  wire [22:0] mux_59 = (sum_is_zero | underflow) ? 23'd0 : overflow ? 23'h7f7fff : rounded[22:0];
+  wire [22:0] rounded = {exp[7:0], retained} + {22'd0, increment};
+  wire exp_carry = increment & (&retained);
+  wire overflow = ($signed(12'hff) <= $signed(exp)) | ((exp == 12'hfe) & exp_carry);
+  wire underflow = exp[11] | (~(|exp) & ~exp_carry);
+  wire [22:0] mux_66 = (sum_is_zero | underflow) ? 23'd0 : overflow ? 23'h7f7fff : rounded;
 
-  assign y = {~sum_is_zero & sum_sign, mux_59};
+  assign y = {~sum_is_zero & sum_sign, mux_66};
 
   wire unused_sum = sum[27];
 endmodule

@@ -69,29 +69,28 @@ pub struct Raw<'b> {
 /// ```text
 /// sig  1 x x … x | g | s s … s        increment (rne) = g & (lsb | any s)
 ///      retained p  guard  sticky
-/// {exp, retained without its one} + increment: a carry out of the significand raises the exponent by itself
+/// {exp, retained} + increment: a carry out of the fraction raises the exponent by itself
 /// ```
+/// Whether that leaves the format's range is told from the exponent before, which is there earlier.
 pub fn round_pack<'b>(format: Format, policy: &Policy, raw: Raw<'b>, range: Range) -> Signal<'b> {
     let b = raw.sig.builder();
     let (m, e) = (format.man_bits, format.exp_bits);
     let exp = raw.exp.to_signed();
     let exp = exp.extend(exp.width().max(e + 2));
-    let (fraction, increment) = retain(policy, raw.sig, m);
-    let unrounded = b.concat(&[exp.reinterpret(false), fraction]);
-    let packed = match increment {
-        Some(inc) => (unrounded + inc).truncate(unrounded.width()).named("rounded"),
-        None => unrounded.named("rounded"),
-    };
-    let exp_rounded = packed.high(exp.width()).reinterpret(true).named("exp_rounded");
-    let mut magnitude = packed.low(m + e);
+    let (retained, increment) = retain(policy, raw.sig, m);
+    let unrounded = b.concat(&[exp.low(e), retained]);
+    let rounded = increment.map_or(unrounded, |inc| (unrounded + inc).low(m + e)).named("rounded");
+    let carry = increment.map_or(b.lit(0, 1), |inc| inc & retained.reduce_and()).named("exp_carry");
+
+    let mut magnitude = rounded;
     if range.overflow {
-        let over = overflows(format, exp_rounded, packed.low(m)).named("overflow");
+        let over = overflows(format, exp, carry, rounded.low(m)).named("overflow");
         magnitude = over.mux(b.lit(format.max_finite_bits(), m + e), magnitude);
     }
     let mut zero = raw.zero;
     if range.underflow {
-        let under = exp_rounded.lt(b.lit_signed(1, exp.width())).named("underflow");
-        zero = zero | under;
+        let under = exp.msb() | (exp.is_zero() & !carry);
+        zero = zero | under.named("underflow");
     }
     let magnitude = zero.mux(b.zero(magnitude.ty()), magnitude);
     b.concat(&[raw.sign, magnitude])
@@ -113,14 +112,16 @@ fn retain<'b>(policy: &Policy, sig: Signal<'b>, m: u32) -> (Signal<'b>, Option<S
     (fraction, Some((guard & tie_break).named("increment")))
 }
 
-fn overflows<'b>(format: Format, exp: Signal<'b>, fraction: Signal<'b>) -> Signal<'b> {
+/// Whether `exp` + `carry` with the rounded `fraction` is beyond the largest finite number.
+fn overflows<'b>(format: Format, exp: Signal<'b>, carry: Signal<'b>, fraction: Signal<'b>) -> Signal<'b> {
     let b = exp.builder();
     let top = (1i64 << format.exp_bits) - 1;
+    let is = |value| exp.eq(b.lit_signed(value, exp.width()));
     match format.special {
-        Encoding::Ieee => exp.ge(b.lit_signed(top, exp.width())),
+        Encoding::Ieee => exp.ge(b.lit_signed(top, exp.width())) | (is(top - 1) & carry),
         Encoding::Fn => {
-            let beyond = exp.gt(b.lit_signed(top, exp.width()));
-            beyond | (exp.eq(b.lit_signed(top, exp.width())) & fraction.reduce_and())
+            let last = is(top) & (carry | fraction.reduce_and());
+            exp.gt(b.lit_signed(top, exp.width())) | last
         }
     }
 }

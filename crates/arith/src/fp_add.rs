@@ -60,10 +60,12 @@ impl FpAdd {
         let shifted = lo.gated_sig().shl_const(p + 2).shr(amount).named("lo_aligned");
         let sticky = shifted.low(p).reduce_or().named("lo_sticky");
         let lo_sig = m.concat(&[shifted.high(p + 2), sticky]);
-        let hi_sig = hi.gated_sig().shl_const(3);
 
+        // hi - lo = hi + !lo + 1, and the places below hi have room for the 1.
         let subtract = (hi.sign ^ lo.sign).named("subtract");
-        let sum = subtract.mux((hi_sig - lo_sig).low(p + 4), hi_sig + lo_sig).named("sum");
+        let hi_sig = m.concat(&[hi.gated_sig(), m.lit(0, 2), subtract]);
+        let lo_sig = lo_sig.extend(p + 4) ^ subtract.repeat(p + 4);
+        let sum = (hi_sig + lo_sig).low(p + 4).named("sum");
         let zero = sum.is_zero().named("sum_is_zero");
         let (sig, leading_zeros) = normalize(sum);
         let exp = (hi.exp + m.lit(1, 1)).to_signed() - leading_zeros.to_signed();
