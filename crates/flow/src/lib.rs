@@ -14,6 +14,7 @@
 //! | [`registry`] | the external tools |
 //! | [`yosys`], [`opensta`] | the back-ends |
 //! | [`recipe`] | the ways of mapping logic to cells |
+//! | `repair` | more drive for the last few late paths |
 //! | [`clock_gate`] | registers whose clock stands still, instead of multiplexers |
 //! | [`fit`] | delay models fitted to what comes back |
 //! | [`synthesis`] | a design through the back-ends: recipes, retries, highest frequency, hierarchy |
@@ -43,6 +44,7 @@ pub mod power;
 mod process;
 pub mod recipe;
 pub mod registry;
+mod repair;
 pub mod report;
 mod step;
 pub mod synthesis;

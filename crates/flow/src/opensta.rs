@@ -134,6 +134,27 @@ impl Timing {
 }
 
 impl Context<'_> {
+    /// The beginning of scripts: a netlist of the library's cells, under the constraints.
+    pub(crate) fn link(&self, top: &str, netlist: &str) -> String {
+        format!(
+            "read_liberty cells.lib\n\
+             read_verilog {netlist}\n\
+             link_design {top}\n\
+             set_cmd_units -time ns\n\
+             source design.sdc\n\
+             set_driving_cell -lib_cell {} [all_inputs]\n\
+             set_load {} [all_outputs]\n",
+            self.library.platform.synthesis.driving_cell,
+            self.library.output_load()
+        )
+    }
+
+    /// The constraints as a step reads them.
+    pub(crate) fn constraints(&self, sdc: &str) -> Input {
+        let path = self.root.join("design.sdc");
+        Input { name: "design.sdc".into(), path, digest: digest(sdc.as_bytes()) }
+    }
+
     /// Times a netlist under constraints whose clock has the given period.
     pub(crate) fn time(
         &self,
@@ -143,18 +164,7 @@ impl Context<'_> {
         sdc: &str,
         period_ps: f64,
     ) -> Result<(Timing, Done), FlowError> {
-        let platform = &self.library.platform.synthesis;
-        let mut script = format!(
-            "read_liberty cells.lib\n\
-             read_verilog netlist.v\n\
-             link_design {top}\n\
-             set_cmd_units -time ns\n\
-             source design.sdc\n\
-             set_driving_cell -lib_cell {} [all_inputs]\n\
-             set_load {} [all_outputs]\n",
-            platform.driving_cell,
-            self.library.output_load()
-        );
+        let mut script = self.link(top, "netlist.v");
         script += &enables(&self.library.clock_gates);
         for (i, (_, from, to)) in KINDS.iter().enumerate() {
             // A list that is empty would stand for everything.
@@ -165,15 +175,10 @@ impl Context<'_> {
                  }}\n"
             );
         }
-        let sdc_input = Input {
-            name: "design.sdc".into(),
-            path: self.root.join("design.sdc"),
-            digest: digest(sdc.as_bytes()),
-        };
         let step = Step {
             name: "time",
             tool: &sta.version(),
-            inputs: vec![netlist.done.input("netlist.v"), self.library.input(), sdc_input],
+            inputs: vec![netlist.done.input("netlist.v"), self.library.input(), self.constraints(sdc)],
             scripts: vec![("sta.tcl", script)],
             outputs: &[],
         };

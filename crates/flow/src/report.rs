@@ -68,6 +68,8 @@ pub struct Attempt {
     pub recipe: &'static str,
     /// Delay of paths that it was sized for, ps.
     pub target_ps: u32,
+    /// Cells that were given more drive afterwards.
+    pub resized: u64,
     /// Its size.
     pub area: Area,
     /// Its timing.

@@ -28,6 +28,8 @@ const TIGHT: f64 = 0.03;
 const SHORTEST: f64 = 0.3;
 /// How much faster than expected a recipe may turn out.
 const LUCK: f64 = 0.15;
+/// How far a netlist may miss the clock for its late paths to be worth a repair, as a part of the period.
+const NEARLY: f64 = 0.08;
 /// Netlists per recipe.
 const TRIES: usize = 3;
 /// What netlists to measure are sized to, as a multiple of the shortest delay: area counts.
@@ -324,13 +326,32 @@ impl Search<'_> {
     ) -> Result<Candidate, FlowError> {
         let _slot = self.flow.slots.take();
         self.say(&format!("mapping, recipe {} for {target_ps} ps", recipe.name));
-        let netlist = self.context.map(front, hierarchy, recipe, target_ps)?;
+        let mapped = self.context.map(front, hierarchy, recipe, target_ps)?;
+        let measured = self.measure(mapped, recipe, target_ps, 0)?;
+        let slack = measured.attempt.timing.slack_ps;
+        if hierarchy == Hierarchy::Kept || !(-NEARLY * self.job.period_ps..0.0).contains(&slack) {
+            return Ok(measured);
+        }
+        let (job, sta) = (self.job, &self.flow.sta);
+        let (repaired, resized) = self.context.repair(sta, &measured.netlist, &job.top, &job.sdc)?;
+        let repaired = self.measure(repaired, recipe, target_ps, resized)?;
+        Ok(if repaired.attempt.timing.slack_ps > slack { repaired } else { measured })
+    }
+
+    fn measure(
+        &self,
+        netlist: Netlist,
+        recipe: &'static Recipe,
+        target_ps: u32,
+        resized: u64,
+    ) -> Result<Candidate, FlowError> {
         let (job, sta) = (self.job, &self.flow.sta);
         let (timing, timed) = self.context.time(sta, &netlist, &job.top, &job.sdc, job.period_ps)?;
         let sizes = breakdown(&netlist.modules, &job.top, &self.flow.library);
         let attempt = Attempt {
             recipe: recipe.name,
             target_ps,
+            resized,
             area: sizes.iter().map(|row| row.each.times(row.copies)).sum(),
             timing,
             seconds: netlist.done.seconds + timed.seconds,

@@ -44,7 +44,7 @@ struct Mapped {
     netlist: Netlist,
 }
 
-fn mapped(folder: &Path) -> Option<Mapped> {
+fn mapped(folder: &Path, period_ps: f64) -> Option<Mapped> {
     support::file_or_skip(support::OSU018, "qflow-tech-osu018")?;
     if let Some(why) = flow::registry::BACKENDS.iter().find_map(|backend| (backend.find)().err()) {
         return support::skip(&why.to_string());
@@ -59,8 +59,8 @@ fn mapped(folder: &Path) -> Option<Mapped> {
         design: "adder".into(),
         top: design.top().name.to_string(),
         files,
-        sdc: format!("create_clock -name clk -period {} [get_ports clk]\n", PERIOD_PS / 1e3),
-        period_ps: PERIOD_PS,
+        sdc: format!("create_clock -name clk -period {} [get_ports clk]\n", period_ps / 1e3),
+        period_ps,
         keep_hierarchy: false,
         quick: true,
         fmax: false,
@@ -88,7 +88,7 @@ fn recording(design: &Design, cycles: usize, seed: u64) -> (Trace, Trace) {
 #[test]
 fn the_netlist_answers_as_the_graph_does_and_toggles_as_in_icarus() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(Mapped { design, report, library, netlist }) = mapped(folder.path()) else { return };
+    let Some(Mapped { design, report, library, netlist }) = mapped(folder.path(), PERIOD_PS) else { return };
     let program = Program::new(&netlist, &library, "clk").unwrap();
     let recordings: Vec<(Trace, Trace)> =
         (0..70).map(|seed| recording(&design, 100 + seed as usize, seed)).collect();
@@ -116,6 +116,23 @@ fn the_netlist_answers_as_the_graph_does_and_toggles_as_in_icarus() {
     }
     println!("toggles: {ours}, in Icarus {theirs}");
     assert!(ours > 100_000 && ours.abs_diff(theirs) * 1000 <= theirs, "{ours} toggles, in Icarus {theirs}");
+}
+
+/// A clock a little faster than a recipe's netlist: the cells on late paths are given more drive, and nothing else changes.
+#[test]
+fn late_paths_get_larger_cells() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(Mapped { report, .. }) = mapped(folder.path(), 1.0) else { return };
+    let fastest = report.chosen.timing.min_period_ps;
+    let faster = tempfile::tempdir().unwrap();
+    let Mapped { design, report, library, .. } = mapped(faster.path(), 0.99 * fastest).unwrap();
+    let repaired = report.attempts.iter().find(|attempt| attempt.resized > 0).expect("a netlist just misses");
+    println!("{} cells of {} resized: {:?}", repaired.resized, repaired.area.cells, repaired.timing.slack_ps);
+    assert!(repaired.resized < repaired.area.cells / 4);
+    let netlist = Netlist::read(&repaired.folder.join("netlist.v"), &report.top, &library).unwrap();
+    let program = Program::new(&netlist, &library, "clk").unwrap();
+    let (inputs, outputs) = recording(&design, 1000, 1);
+    replay(&program, &design, &[(&inputs, &outputs)], Check::default()).unwrap();
 }
 
 /// The last recording, its last result with one bit turned.

@@ -184,7 +184,7 @@ fn agreement(all: &[Synthesis]) -> String {
 
 /// The figures of a design.
 fn details(report: &Report, prediction: Option<&Prediction>) -> String {
-    let Attempt { area, timing, recipe, target_ps, .. } = &report.chosen;
+    let Attempt { area, timing, recipe, target_ps, resized, .. } = &report.chosen;
     let mhz = 1e6 / report.period_ps;
     let verdict = if report.met { "met" } else { "NOT MET" };
     let flops = percent(area.flop_um2 / area.um2.max(f64::MIN_POSITIVE));
@@ -233,7 +233,8 @@ fn details(report: &Report, prediction: Option<&Prediction>) -> String {
         Some(why) => ("gating", format!("no clock gates: {why}")),
         None => ("gating", format!("{} clock gates for {} flip-flops", grouped(*gates), grouped(*flops))),
     });
-    rows.push(("recipe", format!("{recipe} for {target_ps} ps, of {}", attempts(report))));
+    let repair = if *resized > 0 { format!(", {resized} cells resized") } else { String::new() };
+    rows.push(("recipe", format!("{recipe} for {target_ps} ps{repair}, of {}", attempts(report))));
     rows.push(("tools", report.tools.join(", ")));
     if let Some(note) = &report.note {
         rows.push(("note", note.clone()));
