@@ -27,7 +27,7 @@ fn surrounded(spec: &AcceleratorSpec, stalls: f64, seed: u64) -> System<'static>
 /// A random job, its tensors in memory.
 fn placed(spec: &AcceleratorSpec, system: &mut System, rng: &mut Rng) -> Settings {
     let (job, end) = scattered(spec, random_settings(spec, [40; 2], rng), rng);
-    *system.memory() = image(spec, &job, &heads(spec, &job, rng), end);
+    *system.memory() = random_image(spec, &job, end, rng);
     job
 }
 

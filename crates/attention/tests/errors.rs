@@ -92,6 +92,8 @@ fn overrides() {
         &["kernel.exp_segments=12"],
         &["kernel.fraction_bits=1"],
         &["kernel.scale=2"],
+        &["kernel.initial=row"],
+        &["kernel.initial=state", "kind=merge"],
         &["clock.mhz=nan"],
         &["clock.mhz=0"],
         &["clock.platform=nowhere/x.toml"],

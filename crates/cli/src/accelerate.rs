@@ -171,6 +171,8 @@ fn settings(spec: &AcceleratorSpec, job: &JobConfig, lengths: [u32; 3]) -> Resul
         k: nowhere,
         v: nowhere,
         o: nowhere,
+        initial: false,
+        i: nowhere,
     };
     settings.check(spec).map_err(|cause| {
         anyhow::anyhow!(

@@ -67,6 +67,10 @@ impl Rows {
                 memory,
                 q: Source::new(program, "s_axis_q", stalls, seed ^ 0x10)?,
                 kv: Source::new(program, "s_axis_kv", stalls, seed ^ 0x20)?,
+                i: match program.input("s_axis_i_tvalid") {
+                    Ok(_) => Some(Source::new(program, "s_axis_i", stalls, seed ^ 0x50)?),
+                    Err(_) => None,
+                },
                 o: Sink::new(program, "m_axis_o", stalls, seed ^ 0x30)?,
             })),
         })
@@ -77,6 +81,8 @@ struct Streams {
     memory: Memory,
     q: Source,
     kv: Source,
+    /// Initial states.
+    i: Option<Source>,
     o: Sink,
 }
 
@@ -169,7 +175,10 @@ impl<'o> System<'o> {
     /// Drops every packet that has not begun from the streams; whether there were any.
     pub fn silence(&mut self) -> bool {
         match &mut self.rows {
-            Rows::Streams(streams) => streams.q.stop() | streams.kv.stop(),
+            Rows::Streams(streams) => {
+                let states = streams.i.as_mut().is_some_and(Source::stop);
+                streams.q.stop() | streams.kv.stop() | states
+            }
             Rows::Memory(_) => false,
         }
     }
@@ -207,6 +216,9 @@ impl<'o> System<'o> {
             Rows::Streams(streams) => {
                 streams.q.drive(simulator);
                 streams.kv.drive(simulator);
+                if let Some(states) = &mut streams.i {
+                    states.drive(simulator);
+                }
                 streams.o.drive(simulator);
             }
         }
@@ -218,8 +230,9 @@ impl<'o> System<'o> {
         moved |= match &mut self.rows {
             Rows::Memory(bus) => bus.sample(simulator)?,
             Rows::Streams(streams) => {
+                let states = streams.i.as_mut().is_some_and(|states| states.sample(simulator));
                 let sent = streams.q.sample(simulator) | streams.kv.sample(simulator);
-                streams.o.sample(simulator)? | sent
+                streams.o.sample(simulator)? | sent | states
             }
         };
         simulator.clock();
@@ -408,7 +421,7 @@ fn difference(expected: &Memory, got: &Memory) -> Option<String> {
 
 impl Streams {
     fn is_idle(&self) -> bool {
-        self.q.is_idle() && self.kv.is_idle()
+        self.q.is_idle() && self.kv.is_idle() && self.i.as_ref().is_none_or(Source::is_idle)
     }
 
     /// Queues the packets of a job.
@@ -417,15 +430,22 @@ impl Streams {
         if settings.check(spec).is_err() {
             return;
         }
-        let count = (spec.row_beats() * spec.bus_bytes()) as usize;
+        let [count, of_state] =
+            [spec.row_beats(), spec.state_beats()].map(|beats| (beats * spec.bus_bytes()) as usize);
         for head in 0..settings.heads {
             let group = settings.kv_head(head);
             for block in 0..spec.blocks(settings.queries) {
-                let row = |address: u64| self.memory.read(address, count).expect("rows lie in memory");
+                let read = |at: u64, count| self.memory.read(at, count).expect("rows lie in memory");
+                let row = |address: u64| read(address, count);
                 let queries = spec.query_range(settings, block).map(|i| row(settings.q.row(head, i)));
                 let queries = queries.collect::<Vec<_>>().concat();
                 let pair = |j: u32| [row(settings.k.row(group, j)), row(settings.v.row(group, j))].concat();
                 let keys = spec.key_range(settings, block).flat_map(pair).collect::<Vec<u8>>();
+                if let Some(source) = self.i.as_mut().filter(|_| settings.initial) {
+                    let states = spec.query_range(settings, block);
+                    let states = states.map(|i| read(settings.i.row(head, i), of_state));
+                    source.send(&states.collect::<Vec<_>>().concat());
+                }
                 self.q.send(&queries);
                 if !keys.is_empty() {
                     self.kv.send(&keys);
