@@ -41,7 +41,9 @@ impl Datapath {
     pub fn new(spec: &EngineSpec) -> Datapath {
         let name = format!("{}_datapath", spec.name);
         let spec = spec.clone();
-        Datapath { spec: EngineSpec { name, key_block: None, result: ResultForm::Row, initial: false, ..spec } }
+        Datapath {
+            spec: EngineSpec { name, key_block: None, result: ResultForm::Row, initial: false, ..spec },
+        }
     }
 
     fn kernel(&self) -> &dyn Kernel {

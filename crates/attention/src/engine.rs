@@ -378,7 +378,8 @@ struct StatePort<'b> {
 
 impl<'b> StatePort<'b> {
     fn new(b: &'b ModuleBuilder, spec: &EngineSpec) -> StatePort<'b> {
-        let [enable, valid, empty] = ["i_enable", "i_valid", "i_empty"].map(|n| b.input(n, Type::unsigned(1)));
+        let [enable, valid, empty] =
+            ["i_enable", "i_valid", "i_empty"].map(|n| b.input(n, Type::unsigned(1)));
         let scalars = b.input("i_state", spec.scalar_type());
         let sum = spec.kernel.has_sum().then(|| b.input("i_sum", spec.element_type()));
         let o = b.input("i_data", spec.element_type().times(spec.head_dim));

@@ -21,7 +21,8 @@ fn engines(few: usize) -> impl Iterator<Item = EngineSpec> {
 }
 
 fn all_engines() -> impl Iterator<Item = EngineSpec> {
-    let accumulators = ["bf16", "m12", "fixed16", "fixed18-floor"].map(|name| Accumulator::parse(name).unwrap());
+    let accumulators =
+        ["bf16", "m12", "fixed16", "fixed18-floor"].map(|name| Accumulator::parse(name).unwrap());
     KERNELS.iter().enumerate().flat_map(move |(i, (_, kernel))| {
         let base = engine(kernel, [BF16, E4M3][i % 2], 5, 3, 4);
         let fixed = base.kernel.allows_fixed();

@@ -61,7 +61,8 @@ pub(super) fn source<'b>(
     let (plan, drain) = (&job.plan, job.drain);
     let [q, k, v] = ["q", "k", "v"].map(|t| address::tensor(spec, settings, t));
     let [q_accept, kv_accept] = ["q_accept", "kv_accept"].map(|name| b.wire(name, BIT));
-    let q_asks = address::of_queries(b, spec, plan, "q", q, [q_accept, forward.q_take, forward.q_room, drain]);
+    let q_asks =
+        address::of_queries(b, spec, plan, "q", q, [q_accept, forward.q_take, forward.q_room, drain]);
     let kv_asks = address::of_keys(b, spec, plan, [k, v], [kv_accept, forward.kv_freed, drain]);
 
     let i_asks = forward.initial.as_ref().map(|states| {
@@ -208,8 +209,8 @@ fn answers<'b>(
     drain: Signal<'b>,
 ) -> Answers<'b> {
     let port = |name: &str, ty: Type| b.input(&format!("m_axi_r{name}"), ty);
-    let [data, id, resp] =
-        [("data", beat_type(spec)), ("id", id_type(spec)), ("resp", Type::unsigned(2))].map(|(n, ty)| port(n, ty));
+    let [data, id, resp] = [("data", beat_type(spec)), ("id", id_type(spec)), ("resp", Type::unsigned(2))]
+        .map(|(n, ty)| port(n, ty));
     let (last, valid) = (port("last", BIT), port("valid", BIT));
     let ready = b.wire("r_ready", BIT);
     let skid = skid::call(b, "r_skid", valid, &[data, id, resp, last], ready);

@@ -96,31 +96,15 @@ impl Job<'_> {
         Ok(unpack(bytes, engine.dot.operand.width(), engine.head_dim as usize))
     }
 
-    /// The state that a query begins with.
-    fn state(&self, head: u32, query: u32) -> Result<Option<State>, Cause> {
-        let engine = &self.spec.engine;
-        let bytes = (self.spec.state_beats() * self.spec.bus_bytes()) as usize;
-        let bytes = self.memory.read(self.settings.i.row(head, query), bytes).ok_or(Cause::ReadDecodeError)?;
-        let bits = unpack(bytes, 1, self.spec.state_bits() as usize);
-        let mut left = bits.as_slice();
-        let mut next = |width: u32| {
-            let (bits, rest) = left.split_at(width as usize);
-            left = rest;
-            bits.iter().rev().fold(0, |pattern, bit| pattern << 1 | bit)
-        };
-        let port = |(_, ty): (_, Type)| (0..ty.count).map(|_| next(ty.width)).collect::<Vec<_>>();
-        let ports: Vec<Vec<u64>> = functional::state_ports(engine).into_iter().map(port).collect();
-        let empty = left[0] == 1;
-        Ok((!empty).then(|| functional::unpack(engine, &ports)))
-    }
-
     /// What the queries of a block begin with.
     fn initial(&self, head: u32, queries: Range<u32>) -> Result<Vec<Initial>, Cause> {
         let spec = &self.spec.engine;
         if !(spec.initial && self.settings.initial) {
             return Ok(vec![Initial::default(); queries.len()]);
         }
-        let states: Vec<_> = queries.map(|query| self.state(head, query)).collect::<Result<_, _>>()?;
+        let states = queries.map(|query| state(self.spec, self.memory, self.settings.i.row(head, query)));
+        let states: Option<Vec<_>> = states.collect();
+        let states = states.ok_or(Cause::ReadDecodeError)?;
         Ok(functional::initials(spec.kernel.model(spec).as_ref(), states))
     }
 
@@ -155,6 +139,22 @@ impl Job<'_> {
         };
         Ok((results, counts))
     }
+}
+
+/// The partial state in memory at an address; `None` if there is no memory.
+pub fn state(spec: &AcceleratorSpec, memory: &Memory, address: u64) -> Option<Option<State>> {
+    let bytes = memory.read(address, (spec.state_beats() * spec.bus_bytes()) as usize)?;
+    let bits = unpack(bytes, 1, spec.state_bits() as usize);
+    let mut left = bits.as_slice();
+    let mut next = |width: u32| {
+        let (bits, rest) = left.split_at(width as usize);
+        left = rest;
+        bits.iter().rev().fold(0, |pattern, bit| pattern << 1 | bit)
+    };
+    let port = |(_, ty): (_, Type)| (0..ty.count).map(|_| next(ty.width)).collect::<Vec<_>>();
+    let ports: Vec<Vec<u64>> = functional::state_ports(&spec.engine).into_iter().map(port).collect();
+    let empty = left[0] == 1;
+    Some((!empty).then(|| functional::unpack(&spec.engine, &ports)))
 }
 
 /// A result as it lies in memory: the row's elements, or the state.

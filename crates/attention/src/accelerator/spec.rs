@@ -333,6 +333,18 @@ impl Settings {
         refuse(spec.interface == Interface::Dma && !tensors.all(|tensor| aligned(&tensor)), Cause::Unaligned)
     }
 
+    /// The job over all keys as jobs over `rows` keys each but for the last, of which every one begins with the states that
+    /// the one before leaves: these go to where `o` and `i` are, in turn, the first ones to `o`. Without a mask.
+    pub fn pieces(&self, rows: u32) -> Vec<Settings> {
+        let piece = |(n, first): (usize, u32)| {
+            let from = |tensor: Tensor| Tensor { base: tensor.row(0, first), ..tensor };
+            let (o, i) = if n.is_multiple_of(2) { (self.o, self.i) } else { (self.i, self.o) };
+            let keys = rows.min(self.keys - first);
+            Settings { keys, k: from(self.k), v: from(self.v), o, i, initial: n > 0, ..*self }
+        };
+        (0..self.keys).step_by(rows as usize).enumerate().map(piece).collect()
+    }
+
     /// Whether query `i` meets key `j` (of all `keys`).
     pub fn meets(&self, i: u32, j: u32) -> bool {
         let position = i64::from(i) + i64::from(self.keys) - i64::from(self.queries);

@@ -77,6 +77,17 @@ impl Rows {
     }
 }
 
+/// The streams that come in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Packets {
+    /// Query rows.
+    Queries,
+    /// Key and value rows.
+    Keys,
+    /// Initial states.
+    States,
+}
+
 struct Streams {
     memory: Memory,
     q: Source,
@@ -155,14 +166,16 @@ impl<'o> System<'o> {
         }
     }
 
-    /// Ends the packet of queries, or of keys, that is being sent so many beats early, with 0 a beat late; `false` if it has
-    /// not as many beats left, or there are no streams.
-    pub fn misplace_last(&mut self, keys: bool, early_by: usize) -> bool {
-        match &mut self.rows {
-            Rows::Streams(streams) if keys => streams.kv.misplace_last(early_by),
-            Rows::Streams(streams) => streams.q.misplace_last(early_by),
-            Rows::Memory(_) => false,
-        }
+    /// Ends the packet that is being sent so many beats early, with 0 a beat late; `false` if it has not as many beats left,
+    /// or there is no such stream.
+    pub fn misplace_last(&mut self, of: Packets, early_by: usize) -> bool {
+        let Rows::Streams(streams) = &mut self.rows else { return false };
+        let source = match of {
+            Packets::Queries => Some(&mut streams.q),
+            Packets::Keys => Some(&mut streams.kv),
+            Packets::States => streams.i.as_mut(),
+        };
+        source.is_some_and(|source| source.misplace_last(early_by))
     }
 
     /// Queues the packets of a job on the streams, if there are any, without starting it.

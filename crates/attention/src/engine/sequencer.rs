@@ -196,7 +196,8 @@ fn body<'m>(m: &'m ModuleBuilder, spec: &EngineSpec, x: &Inputs<'m>) -> Outputs<
     let blocks = spec.key_block.map(|count| Blocks::new(m, count, spec, &rows));
     let merge_first = blocks.as_ref().map(|b| b.due);
     let free = merge_first.map_or(idle, |due| idle & !due);
-    let loads = load_start.map(|start| Loads::new(m, spec, x, [queries_there, free, start, accept & kv_last]));
+    let loads =
+        load_start.map(|start| Loads::new(m, spec, x, [queries_there, free, start, accept & kv_last]));
     let may_take = free & queries_there & results_fit;
     let may_take = loads.as_ref().map_or(may_take, |loads| may_take & loads.done);
     // What comes first, a key row or a state, finds every slot empty.

@@ -9,15 +9,15 @@ pub mod lint;
 mod points;
 mod tensors;
 
-pub use accelerators::{accelerator, check, heads, random_image, random_settings, scattered, settings, system};
+pub use accelerators::{
+    accelerator, check, heads, random_image, random_settings, scattered, settings, system,
+};
 pub use points::{ACCUMULATORS, INPUTS, KERNELS, Point, pairwise, product};
 pub use tensors::*;
 
 use attention::EngineSpec;
 use attention::config::{ResultForm, platform};
-use attention::kernel::{
-    Division, Fa2, Fa2Base2, Fa2ExpMul, FlashD, FlashDLse, Kernel, Quantize, ScoreSkip,
-};
+use attention::kernel::{Division, Fa2, Fa2Base2, Fa2ExpMul, FlashD, FlashDLse, Kernel, Quantize, ScoreSkip};
 use attention::merge::random_state;
 use attention::simulate::{Block, KeyRow, Query, Stalls, run};
 use hdl::{Reset, Timing};
@@ -139,7 +139,8 @@ pub fn blocks(spec: &EngineSpec, rng: &mut Rng, count: usize, most_keys: u64) ->
 /// A full block of active queries over that many keys, most of which they meet.
 pub fn block_of(spec: &EngineSpec, rng: &mut Rng, keys: usize) -> Block {
     let size = spec.block() as usize;
-    let queries = (0..size).map(|_| Query { row: row(spec, rng, 1.0), active: true, initial: None }).collect();
+    let queries =
+        (0..size).map(|_| Query { row: row(spec, rng, 1.0), active: true, initial: None }).collect();
     let mut key = || KeyRow {
         k: row(spec, rng, 1.0),
         v: row(spec, rng, 1.0),
