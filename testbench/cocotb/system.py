@@ -126,7 +126,7 @@ def rows(job, file, tensor, head, numbers, count):
 
 
 class StreamSystem(System):
-    """With streams of queries, of keys with their values, and of results."""
+    """With streams of queries, of keys with their values, of initial states if there are any, and of results."""
 
     def __init__(self, dut):
         super().__init__(dut)
@@ -134,10 +134,12 @@ class StreamSystem(System):
         bus = AxiStreamBus.from_prefix
         self.q = AxiStreamSource(bus(dut, "s_axis_q"), dut.clk, **reset)
         self.kv = AxiStreamSource(bus(dut, "s_axis_kv"), dut.clk, **reset)
+        has_states = hasattr(dut, "s_axis_i_tdata")
+        self.i = AxiStreamSource(bus(dut, "s_axis_i"), dut.clk, **reset) if has_states else None
         self.o = AxiStreamSink(bus(dut, "m_axis_o"), dut.clk, **reset)
 
     def channels(self):
-        return [self.q, self.kv, self.o]
+        return [channel for channel in (self.q, self.kv, self.i, self.o) if channel is not None]
 
     def packets(self, job):
         """Packets of queries, and of keys with their values."""
@@ -151,10 +153,19 @@ class StreamSystem(System):
                 pairs.append(b"".join(half for pair in zip(k, v) for half in pair))
         return queries, pairs
 
+    def states(self, job):
+        """Packets of initial states."""
+        if not job["settings"]["initial"]:
+            return []
+        count = DESIGN["state_bytes"]
+        return [b"".join(rows(job, "before", "i", head, block, count)) for head, block, _ in blocks(job["settings"])]
+
     def place(self, job):
         self.o.clear()
         if job["error"] is None:
             self.send(*self.packets(job))
+            for packet in self.states(job):
+                self.i.send_nowait(AxiStreamFrame(packet))
 
     def send(self, queries, pairs):
         """Queues packets."""
@@ -163,8 +174,9 @@ class StreamSystem(System):
                 source.send_nowait(AxiStreamFrame(packet))
 
     def silence(self):
-        self.q.clear()
-        self.kv.clear()
+        for source in (self.q, self.kv, self.i):
+            if source is not None:
+                source.clear()
 
     async def results(self, job):
         expected, got = [], []

@@ -349,6 +349,11 @@ fn unit(top: &mut Section) -> Result<DesignConfig, ConfigError> {
 /// The unit that merges the partial states of an engine.
 fn merge(top: &mut Section, format: &mut Section) -> Result<DesignConfig, ConfigError> {
     let engine = engine_sections(top, format, Some(1))?;
+    if engine.kernel.initial {
+        return Err(top
+            .section("kernel")?
+            .error("initial", "is for engines: a merge unit takes two states as it is"));
+    }
     let (stimuli, seed) = operands(top)?;
     Ok(DesignConfig::Unit(UnitConfig {
         op: "merge".into(),
@@ -393,7 +398,7 @@ fn accelerator(top: &mut Section, format: &mut Section) -> Result<DesignConfig, 
     section.finish()?;
     let engine = engine(top, format, Some(shape.max_queries))?;
     let mut section = top.section("job")?;
-    let job = JobConfig::read(&mut section, shape.mask, engine.kernel.scale)?;
+    let job = JobConfig::read(&mut section, shape.mask, &engine.kernel)?;
     section.finish()?;
     let mut section = top.section("memory")?;
     let memory = accelerator::memory(&mut section)?;

@@ -40,7 +40,10 @@ impl Datapath {
     /// The datapath of an engine of one level that gives result rows.
     pub fn new(spec: &EngineSpec) -> Datapath {
         let name = format!("{}_datapath", spec.name);
-        Datapath { spec: EngineSpec { name, key_block: None, result: ResultForm::Row, ..spec.clone() } }
+        let spec = spec.clone();
+        Datapath {
+            spec: EngineSpec { name, key_block: None, result: ResultForm::Row, initial: false, ..spec },
+        }
     }
 
     fn kernel(&self) -> &dyn Kernel {

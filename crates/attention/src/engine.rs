@@ -9,11 +9,15 @@
 //! its slots in turn. The next block's queries load into the other bank meanwhile, and results drain meanwhile; the
 //! last row of a block waits until the previous block's results have left.
 //!
+//! With [`EngineSpec::initial`] a block's queries begin with partial states, one beat each in the form of what
+//! [`ResultForm::State`] gives: between two blocks every state takes a row of steps, in one of which its slot is loaded.
+//!
 //! Two options change how o is accumulated ([`EngineSpec::key_block`], [`EngineSpec::accumulator`]): two levels, where
 //! every so many rows what has been accumulated is merged into the rest, and fixed point below the largest exponent of
 //! v so far, which every row brings along.
 
 mod drain;
+mod initial;
 mod output;
 mod q_loader;
 mod sequencer;
@@ -59,6 +63,8 @@ pub struct EngineSpec {
     pub result_elements: u32,
     /// Whether the engine gives result rows or partial states.
     pub result: ResultForm,
+    /// Whether queries may begin with partial states.
+    pub initial: bool,
     /// Rounding and edges.
     pub policy: Policy,
 }
@@ -87,6 +93,7 @@ impl EngineSpec {
             output: format.output,
             result_elements: config.array.result_elements(),
             result: config.kernel.result,
+            initial: config.kernel.initial,
             policy,
         }
     }
@@ -115,6 +122,16 @@ impl EngineSpec {
     /// Type of an element of o.
     pub fn element_type(&self) -> Type {
         Type::unsigned(self.accumulator.width())
+    }
+
+    /// Elements of a state: the sum, if the kernel has one, and o.
+    pub(crate) fn row_elements(&self) -> u32 {
+        self.head_dim + u32::from(self.kernel.has_sum())
+    }
+
+    /// Type of a state's scalar variables side by side.
+    pub(crate) fn scalar_type(&self) -> Type {
+        Type::unsigned(self.kernel.state(self).iter().map(|(_, ty)| ty.width).sum())
     }
 
     /// What an element of o means.
@@ -217,22 +234,30 @@ impl EngineSpec {
         let kv_mask = b.input("kv_mask", Type::unsigned(1).times(block));
         let kv_last = b.input("kv_last", bit);
         let kv_exp = self.anchor_type().map(|ty| b.input("kv_exp", ty));
+        let initial = self.initial.then(|| StatePort::new(b, self));
         let o_ready = b.input("o_ready", bit);
         let scale = self.dot.scale.map(|format| b.stable(b.input("scale", float_type(format))));
 
         let release = b.wire("bank_release", bit);
         let loader = q_loader::call(b, self, q_valid, q_active, q_last, release);
         let drain_busy = b.wire("results_pending", bit);
-        let inputs = sequencer::Inputs { kv_valid, kv_last, kv_exp, full: loader.full, drain_busy };
+        let next_active = self.initial.then(|| b.wire("active_next", Type::unsigned(1).times(block)));
+        let offer = initial.as_ref().zip(next_active).map(|(port, active)| port.offer(active));
+        let inputs =
+            sequencer::Inputs { kv_valid, kv_last, kv_exp, full: loader.full, drain_busy, initial: offer };
         let step = sequencer::call(b, self, &inputs);
         b.drive(release, step.release);
 
         let k = b.register("row_k", row).enable(step.accept);
         k.set(k_data);
         let active = loader.active_of(step.next_bank);
+        if let Some(wire) = next_active {
+            b.drive(wire, active);
+        }
         let meets = self.met_queries(b, kv_mask & active, &step);
         let lane = lane::define(b, self);
-        let v = values::call(b, self, lane, v_data, &step);
+        let mut passed = vec![step.row_start];
+        let v = values::call(b, self, lane, v_data, &step, &mut passed);
         let o_slot = b.wire("o_slot", self.slot_type());
         let mut inputs = vec![
             ("q_write", each(loader.write)),
@@ -251,12 +276,17 @@ impl EngineSpec {
         ];
         inputs.extend(step.merge.map(|s| ("step_merge", s.into())));
         inputs.extend(step.convert.map(|s| ("step_convert", s.into())));
-        if let Some(anchor) = &step.anchor {
-            inputs.push(("step_rescale", anchor.rescale.into()));
-            inputs.extend(anchor.outer.map(|s| ("step_outer", s.into())));
-            inputs.push(("step_shift", anchor.shift.into()));
-        }
+        inputs.extend(step.anchor.as_ref().map(|anchor| ("step_rescale", anchor.rescale.into())));
+        inputs.extend(step.outer.map(|s| ("step_outer", s.into())));
+        inputs.extend(step.anchor.as_ref().map(|anchor| ("step_shift", anchor.shift.into())));
         inputs.extend(scale.map(|s| ("scale", s.into())));
+        if let (Some(port), Some(load)) = (&initial, &step.load) {
+            inputs.push(("step_load", load.step.into()));
+            for (name, data) in [("initial_state", port.scalars), ("initial_row", port.elements)] {
+                let held = values::state(b, self, lane, name, data, load.start, &mut passed);
+                inputs.push((name, held.into()));
+            }
+        }
         let lanes = b.instantiate(LANE, self.lanes, lane, &inputs);
         let [rows, empties, valids, slots, ref states @ ..] = lanes[..] else { unreachable!("four outputs") };
         let (result_valid, result_slot) = (valids.element(0), slots.element(0));
@@ -289,6 +319,10 @@ impl EngineSpec {
 
         b.output("q_ready", loader.ready);
         b.output("kv_ready", step.ready);
+        if let Some(load) = &step.load {
+            b.output("i_ready", load.ready);
+            b.output("i_open", load.open);
+        }
         b.output("o_valid", drain.valid);
         if let Some(row) = converted {
             b.output_when("o_data", row, "o_valid");
@@ -317,14 +351,46 @@ impl EngineSpec {
         step: &sequencer::Sequencer<'b>,
     ) -> Signal<'b> {
         let (lanes, block) = (self.lanes, self.block());
-        let mask = b.register("row_mask", met.ty()).enable(step.accept | step.valid);
+        let starts = step.load.as_ref().map_or(step.accept, |load| step.accept | load.start);
+        let mask = b.register("row_mask", met.ty()).enable(starts | step.valid);
         let shifted = if self.interleave == 1 {
             b.zero(met.ty())
         } else {
             b.bundle(&[mask.q.elements(lanes, block - lanes), b.zero(Type::unsigned(1).times(lanes))])
         };
-        mask.set(step.accept.mux(met, shifted));
+        let onward = step.load.as_ref().map_or(shifted, |load| load.start.mux(load.turn, shifted));
+        mask.set(step.accept.mux(met, onward));
         mask.q.elements(0, lanes)
+    }
+}
+
+/// The port of initial states: a beat for each active query of a block, in their order, as [`ResultForm::State`] gives
+/// them, wanted while `i_enable` is on.
+struct StatePort<'b> {
+    enable: Signal<'b>,
+    valid: Signal<'b>,
+    empty: Signal<'b>,
+    scalars: Signal<'b>,
+    /// The sum, if there is one, and o.
+    elements: Signal<'b>,
+    anchor: Option<Signal<'b>>,
+}
+
+impl<'b> StatePort<'b> {
+    fn new(b: &'b ModuleBuilder, spec: &EngineSpec) -> StatePort<'b> {
+        let [enable, valid, empty] =
+            ["i_enable", "i_valid", "i_empty"].map(|n| b.input(n, Type::unsigned(1)));
+        let scalars = b.input("i_state", spec.scalar_type());
+        let sum = spec.kernel.has_sum().then(|| b.input("i_sum", spec.element_type()));
+        let o = b.input("i_data", spec.element_type().times(spec.head_dim));
+        let elements = sum.map_or(o, |sum| b.bundle(&[sum, o]));
+        let anchor = spec.anchor_type().map(|ty| b.input("i_anchor", ty));
+        StatePort { enable, valid, empty, scalars, elements, anchor }
+    }
+
+    fn offer(&self, active: Signal<'b>) -> initial::Offer<'b> {
+        let StatePort { enable, valid, empty, anchor, .. } = *self;
+        initial::Offer { enable, valid, empty, anchor, active }
     }
 }
 

@@ -15,6 +15,41 @@ pub struct ResultRow {
     pub empty: bool,
 }
 
+/// What a query begins with, once the states of its block are under one anchor ([`initials`]): by default nothing.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Initial {
+    /// The state over earlier keys; `None` if there are none.
+    pub state: Option<State>,
+    /// The block's anchor, 0 if nobody has a state.
+    pub anchor: u64,
+}
+
+/// What the queries of a block begin with, given their states in order: all under the largest anchor so far. A state of
+/// a larger anchor raises those before it, a state of a smaller one is raised itself.
+pub fn initials(model: &dyn Model, states: impl IntoIterator<Item = Option<State>>) -> Vec<Initial> {
+    let mut anchor = 0;
+    let mut raised: Vec<Option<State>> = vec![];
+    for state in states {
+        let own = state.as_ref().map_or(0, |state| state.anchor);
+        if own > anchor {
+            anchor = own;
+            for before in raised.iter_mut().flatten() {
+                *before = model.rescale(before.clone(), anchor);
+            }
+        }
+        raised.push(state.map(|state| model.rescale(state, anchor)));
+    }
+    raised.into_iter().map(|state| Initial { state, anchor }).collect()
+}
+
+/// A query and what it begins with.
+pub struct Start<'a> {
+    /// Elements in the input format.
+    pub query: &'a [u64],
+    /// Its state over earlier keys.
+    pub initial: Initial,
+}
+
 /// The result of one query over keys and values (rows of patterns in the engine's input formats), meeting only the
 /// keys for which `meets` is true. `scale` is a pattern of the scale format if the engine has one.
 pub fn attend(
@@ -38,8 +73,22 @@ pub fn attend_with(
     scale: Option<u64>,
     meets: impl Fn(usize) -> bool,
 ) -> ResultRow {
+    let start = Start { query, initial: Initial::default() };
+    attend_from(spec, model, start, keys, values, scale, meets)
+}
+
+/// As [`attend_with`], for a query that begins with a state.
+pub fn attend_from(
+    spec: &EngineSpec,
+    model: &dyn Model,
+    Start { query, initial }: Start<'_>,
+    keys: &[Vec<u64>],
+    values: &[Vec<u64>],
+    scale: Option<u64>,
+    meets: impl Fn(usize) -> bool,
+) -> ResultRow {
     let score = |i: usize| dot::dot(&spec.dot, &spec.policy, query, &keys[i], scale);
-    let state = accumulate(spec, model, values, |i| meets(i).then(|| score(i)));
+    let state = accumulate(spec, model, initial, values, |i| meets(i).then(|| score(i)));
     let row = match spec.result {
         ResultForm::Row => result(spec, model, state.as_ref()),
         ResultForm::State => pack(spec, state.as_ref()).concat(),
@@ -55,11 +104,10 @@ pub fn result(spec: &EngineSpec, model: &dyn Model, state: Option<&State>) -> Ve
 /// A state's ports: the scalar variables side by side, the first in the low bits; the sum, if the kernel has one; o; and
 /// the anchor, if o is fixed point. All zeros of the empty one.
 pub fn state_ports(spec: &EngineSpec) -> Vec<(&'static str, Type)> {
-    let scalars = spec.kernel.state(spec).iter().map(|(_, ty)| ty.width).sum();
     let sum = spec.kernel.has_sum().then_some(("sum", spec.element_type()));
     let anchor = spec.anchor_type().map(|ty| ("anchor", ty));
     let o = ("o", spec.element_type().times(spec.head_dim));
-    [("state", Type::unsigned(scalars))].into_iter().chain(sum).chain([o]).chain(anchor).collect()
+    [("state", spec.scalar_type())].into_iter().chain(sum).chain([o]).chain(anchor).collect()
 }
 
 /// A state as elements of its [`state_ports`].
@@ -80,6 +128,11 @@ pub fn final_row(spec: &EngineSpec, result: &ResultRow) -> Vec<u64> {
     if spec.result == ResultForm::Row {
         return result.row.clone();
     }
+    self::result(spec, spec.kernel.model(spec).as_ref(), partial_state(spec, result).as_ref())
+}
+
+/// The partial state that a query's result is, where results are states.
+pub fn partial_state(spec: &EngineSpec, result: &ResultRow) -> Option<State> {
     let mut left = result.row.as_slice();
     let ports = state_ports(spec).into_iter().map(|(_, ty)| {
         let (port, others) = left.split_at(ty.count as usize);
@@ -87,7 +140,7 @@ pub fn final_row(spec: &EngineSpec, result: &ResultRow) -> Vec<u64> {
         port.to_vec()
     });
     let state = unpack(spec, &ports.collect::<Vec<_>>());
-    self::result(spec, spec.kernel.model(spec).as_ref(), Some(&state).filter(|_| !result.empty))
+    Some(state).filter(|_| !result.empty)
 }
 
 /// The state whose [`pack`] these are.
@@ -103,18 +156,20 @@ pub fn unpack(spec: &EngineSpec, ports: &[Vec<u64>]) -> State {
     State { scalars, elements: ports[1..=o].concat(), anchor }
 }
 
-/// The state after all keys, given the score of those that the query meets. Rows are counted into blocks, and raise
-/// the anchor, whether the query meets them or not.
+/// The state after all keys, from the initial one on, given the score of those that the query meets. Rows are counted into
+/// blocks, and raise the anchor, whether the query meets them or not. With blocks of keys, the initial state is what they
+/// are merged into.
 pub fn accumulate(
     spec: &EngineSpec,
     model: &dyn Model,
+    initial: Initial,
     values: &[Vec<u64>],
     score: impl Fn(usize) -> Option<u64>,
 ) -> Option<State> {
     let rows_of_block = spec.key_block.map_or(values.len(), |rows| rows as usize).max(1);
-    let (mut outer, mut anchor) = (None, 0);
+    let Initial { state: mut outer, mut anchor } = initial;
     for (block, rows) in values.chunks(rows_of_block).enumerate() {
-        let mut inner = None;
+        let mut inner = if spec.key_block.is_none() { outer.take() } else { None };
         for (i, row) in rows.iter().enumerate() {
             anchor = anchor.max(largest_exponent(spec, row));
             let raise = |state: Option<State>| state.map(|state| model.rescale(state, anchor));

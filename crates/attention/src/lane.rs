@@ -2,7 +2,7 @@
 //! block.
 //!
 //! A step works on one slot: it meets a key row; or merges what the inner level has accumulated over a block of keys
-//! into the outer level; or rescales o of either level to a larger anchor.
+//! into the outer level; or rescales o of either level to a larger anchor; or gives it the state it is to begin with.
 
 use crate::config::ResultForm;
 use crate::engine::EngineSpec;
@@ -33,7 +33,7 @@ fn ports(spec: &EngineSpec) -> Vec<(&'static str, Type)> {
         (blocks, ("step_merge", bit)),
         (blocks && spec.kernel.merge_steps() > 1, ("step_convert", bit)),
         (fixed, ("step_rescale", bit)),
-        (fixed && blocks, ("step_outer", bit)),
+        ((fixed || spec.initial) && blocks, ("step_outer", bit)),
     ];
     let mut ports = vec![
         ("q_write", bit),
@@ -53,6 +53,10 @@ fn ports(spec: &EngineSpec) -> Vec<(&'static str, Type)> {
     ports.extend(optional.into_iter().filter(|(there, _)| *there).map(|(_, port)| port));
     ports.extend(spec.anchor_type().map(|ty| ("step_shift", ty)));
     ports.extend(spec.dot.scale.map(|format| ("scale", float_type(format))));
+    if spec.initial {
+        ports.extend([("step_load", bit), ("initial_state", spec.scalar_type())]);
+        ports.push(("initial_row", spec.element_type().times(spec.row_elements())));
+    }
     ports
 }
 
@@ -66,6 +70,21 @@ struct Steps<'m> {
     convert: Option<Signal<'m>>,
     rescale: Option<Rescale<'m>>,
     levels: Option<Levels<'m>>,
+    load: Option<Load<'m>>,
+}
+
+/// A step that begins a slot with the state at hand: it stands in for the one that is read, and is written as it is, or
+/// rescaled; the value row is 0 meanwhile.
+#[derive(Clone)]
+struct Load<'m> {
+    /// The step is of this lane's slot.
+    now: Signal<'m>,
+    /// Of all lanes' slots, that of one.
+    row: Signal<'m>,
+    /// The scalar variables.
+    scalars: Vec<Signal<'m>>,
+    /// The sum, if there is one, and o.
+    elements: Signal<'m>,
 }
 
 /// A step that scales o by 2^-(1 + `shift`) and changes nothing else; the value row is 0 meanwhile.
@@ -89,15 +108,24 @@ fn body<'m>(m: &'m ModuleBuilder, spec: &EngineSpec, x: &[Signal<'m>]) -> Output
     let find = |name: &str| names.iter().position(|(n, _)| *n == name).map(|i| x[i]);
     let port = |name: &str| find(name).expect("every lane has it");
     let merge = find("step_merge");
+    let (valid, meets) = (port("step_valid"), port("step_meets"));
+    let load = find("step_load").map(|row| Load {
+        now: (valid & row & meets).named("loads"),
+        row,
+        scalars: unpack_scalars(spec, m.late(port("initial_state"))),
+        elements: m.late(port("initial_row")),
+    });
+    let of_slot = |now: Signal<'m>| load.as_ref().map_or(now, |load| now & (!load.row | load.now));
     let steps = Steps {
         slot: port("step_slot"),
-        valid: port("step_valid"),
+        valid,
         first: port("step_first"),
         last: port("step_last"),
-        meets: port("step_meets"),
+        meets: load.as_ref().map_or(meets, |load| meets & !load.row),
         convert: find("step_convert"),
-        rescale: find("step_rescale").map(|now| Rescale { now, shift: port("step_shift") }),
+        rescale: find("step_rescale").map(|now| Rescale { now: of_slot(now), shift: port("step_shift") }),
         levels: merge.map(|merge| Levels { outer: find("step_outer").unwrap_or(merge), merge }),
+        load,
     };
     let v = m.late(port("v"));
     let scale = find("scale").map(|s| m.stable(s));
@@ -132,6 +160,16 @@ fn body<'m>(m: &'m ModuleBuilder, spec: &EngineSpec, x: &[Signal<'m>]) -> Output
         outputs.push(("o_state", states.read(o_slot)));
     }
     outputs
+}
+
+/// The scalar variables that lie side by side, the first in the low bits.
+pub(crate) fn unpack_scalars<'m>(spec: &EngineSpec, packed: Signal<'m>) -> Vec<Signal<'m>> {
+    let mut low = 0;
+    let scalars = spec.kernel.state(spec).into_iter().map(|(_, ty)| {
+        low += ty.width;
+        packed.slice(low - 1, low - ty.width).reinterpret(ty.signed)
+    });
+    scalars.collect()
 }
 
 /// The double-buffered query rows: one bank is read while the other is written.
@@ -174,7 +212,9 @@ fn occupancy<'m>(m: &'m ModuleBuilder, spec: &EngineSpec, steps: &Steps<'m>) -> 
         vars.push(var("nonempty_outer"));
         inputs.extend([levels.merge, levels.outer]);
     }
+    inputs.extend(steps.load.as_ref().map(|load| load.now));
     let (fresh, update, empty) = m.feedback(&vars, steps.slot, &inputs, |state, x| {
+        let (x, load) = x.split_at(x.len() - usize::from(steps.load.is_some()));
         let (valid, first) = (x[0], x[1]);
         let met = state.iter().map(|&s| (s & !first).named("met_before")).collect::<Vec<_>>();
         // A step that meets no row has its mask at 0.
@@ -195,6 +235,10 @@ fn occupancy<'m>(m: &'m ModuleBuilder, spec: &EngineSpec, steps: &Steps<'m>) -> 
         }
         for &step in &x[inner_only..inner_only + special] {
             update = update | (valid & step & level);
+        }
+        // With two levels, the outer one begins with the state.
+        if let (Some(write), &[load]) = (writes.last_mut(), load) {
+            write.next = (write.next | load).named("nonempty_loaded");
         }
         let next = writes.iter().map(|w| w.next).reduce(|a, b| a | b).expect("at least one level");
         Update { writes, out: (fresh.named("fresh"), update.named("update"), (!next).named("empty")) }
@@ -218,8 +262,11 @@ fn update<'m>(
     let mut inputs = vec![score, met.fresh, met.update];
     inputs.extend(steps.convert);
     inputs.extend(steps.rescale.map(|r| r.now));
+    let load = steps.load.as_ref();
+    let initial = load.map(|load| Initial { now: load.now, state: load.scalars.clone() });
+    let special = Special { levels, initial };
     let (write, scalar, after) =
-        recurrence(m, spec, &kernel.state(spec), steps.slot, levels, &inputs, |at, x| {
+        recurrence(m, spec, &kernel.state(spec), steps.slot, &special, &inputs, |at, x| {
             let score = at.incoming(x[0], |inner| kernel.state_score(inner)).named("score_met");
             let merges = at.inner.map(|(_, merges)| merges);
             let convert = steps.convert.map(|_| x[3]);
@@ -230,18 +277,25 @@ fn update<'m>(
             let write = rescale.map_or(next.write, |now| next.write & !now).named("state_write");
             let element = rescale.map_or(next.write, |now| now.mux(x[2], next.write)).named("write");
             let after = next.next.iter().zip(&at.state).map(|(&next, &state)| write.mux(next, state));
-            let after: Vec<Signal<'m>> = after.map(|s| s.reinterpret(false)).collect();
-            (next.next, write, (element, next.out, after))
+            let (after, bits): (Vec<_>, Vec<_>) = after.map(|s| (s, s.reinterpret(false))).unzip();
+            match at.loads {
+                None => (next.next, write, (element, next.out, bits)),
+                // What the kernel leaves as it is, is the state that was loaded.
+                Some(now) => (after, write | now, (element | now, next.out, bits)),
+            }
         });
     let mut controls = kernel.controls(m, spec, &scalar);
     if let Some(Rescale { now, shift }) = steps.rescale {
-        let rescaling = kernel.rescale(m, spec, shift, met.update);
+        let update = load.map_or(met.update, |load| met.update | load.now);
+        let rescaling = kernel.rescale(m, spec, shift, update);
         for ((name, control), rescaling) in controls.iter_mut().zip(rescaling) {
             *control = now.mux(rescaling, *control).named(name);
         }
     }
 
-    let elements = elements(m, spec, steps.slot, levels, write, v, &controls);
+    let initial = load.map(|load| Initial { now: load.now, state: vec![load.elements] });
+    let special = Special { levels, initial };
+    let elements = elements(m, spec, steps.slot, &special, write, v, &controls);
     let row = match kernel.division() {
         Some(division) if spec.result == ResultForm::Row && !division.serial => {
             // What divides stands still in between.
@@ -258,7 +312,7 @@ fn elements<'m>(
     m: &'m ModuleBuilder,
     spec: &EngineSpec,
     slot: Signal<'m>,
-    levels: Option<Levels<'m>>,
+    special: &Special<'m>,
     write: Signal<'m>,
     v: Signal<'m>,
     controls: &[(&'static str, Signal<'m>)],
@@ -267,24 +321,31 @@ fn elements<'m>(
     let one = || m.lit(spec.float().one(), spec.float().width());
     let extended = if kernel.has_sum() { m.bundle(&[one(), v]).named("v_extended") } else { v };
     let (name, doc) = kernel.element_kind(spec);
+    let Special { levels, initial } = special;
     let blocks = if levels.is_some() { "_blocks" } else { "" };
-    let name = format!("{name}{blocks}_i{}", spec.interleave);
+    let from_state = if initial.is_some() { "_from_state" } else { "" };
+    let name = format!("{name}{blocks}{from_state}_i{}", spec.interleave);
     let mut told = vec![("slot", slot), ("write", write)];
     told.extend(levels.iter().flat_map(|l| [("outer", l.outer), ("takes_inner", l.merge)]));
+    told.extend(initial.iter().map(|initial| ("loads", initial.now)));
     let fixed = 1 + told.len();
     told.extend(controls);
     let (names, signals): (Vec<&str>, Vec<Signal<'m>>) = told.into_iter().unzip();
     let registered = m.registered(&signals).into_iter().map(Arg::from);
-    let inputs: Vec<_> =
+    let mut inputs: Vec<_> =
         [("v", each(extended))].into_iter().chain(names.into_iter().zip(registered)).collect();
-    let count = spec.head_dim + u32::from(kernel.has_sum());
-    m.call_array("element", count, Kind { name: &name, doc }, &inputs, |m, x| {
-        let levels = levels.map(|_| Levels { outer: x[3], merge: x[4] });
-        let addend = kernel.addend(m, spec, x[0], &x[fixed..]);
+    let end = inputs.len();
+    inputs.extend(initial.iter().map(|initial| ("initial", each(initial.state[0]))));
+    m.call_array("element", spec.row_elements(), Kind { name: &name, doc }, &inputs, |m, x| {
+        let special = Special {
+            levels: levels.map(|_| Levels { outer: x[3], merge: x[4] }),
+            initial: x.get(end).map(|&state| Initial { now: x[fixed - 1], state: vec![state] }),
+        };
+        let addend = kernel.addend(m, spec, x[0], &x[fixed..end]);
         let mut inputs = vec![addend, x[2]];
-        inputs.extend(&x[fixed..]);
+        inputs.extend(&x[fixed..end]);
         let var = [("o", spec.element_type())];
-        let o = recurrence(m, spec, &var, x[1], levels, &inputs, |at, x| {
+        let o = recurrence(m, spec, &var, x[1], &special, &inputs, |at, x| {
             let v = at.incoming(x[0], |inner| inner[0]).named("v_met");
             let next = kernel.element(m, spec, at.state[0], v, &x[2..]).named("o_next");
             (vec![next], x[1], next)
@@ -293,12 +354,26 @@ fn elements<'m>(
     })[0]
 }
 
+/// What a recurrence does besides meeting keys.
+struct Special<'m> {
+    levels: Option<Levels<'m>>,
+    initial: Option<Initial<'m>>,
+}
+
+/// The variables that stand in for those that are read, in a step that loads them.
+struct Initial<'m> {
+    now: Signal<'m>,
+    state: Vec<Signal<'m>>,
+}
+
 /// The state that a step of a recurrence is about.
 struct At<'a, 'm> {
     /// The variables that are updated.
     state: Vec<Signal<'m>>,
     /// The inner level's, and whether they are what the step meets.
     inner: Option<(&'a [Signal<'m>], Signal<'m>)>,
+    /// The state is the one that the slot is to begin with.
+    loads: Option<Signal<'m>>,
 }
 
 impl<'m> At<'_, 'm> {
@@ -315,30 +390,42 @@ fn recurrence<'m, R>(
     spec: &EngineSpec,
     vars: &[(&str, Type)],
     slot: Signal<'m>,
-    levels: Option<Levels<'m>>,
+    special: &Special<'m>,
     inputs: &[Signal<'m>],
     body: impl Fn(At<'_, 'm>, &[Signal<'m>]) -> (Vec<Signal<'m>>, Signal<'m>, R),
 ) -> R {
+    let Special { levels, initial } = special;
     let n = vars.len();
     let outer_names: Vec<String> = vars.iter().map(|(name, _)| format!("{name}_outer")).collect();
     let outer = outer_names.iter().zip(vars).map(|(name, (_, ty))| (name.as_str(), *ty));
     let all = vars.iter().copied().chain(outer.filter(|_| levels.is_some()));
     let all: Vec<StateVar<'_>> =
         all.map(|(name, ty)| StateVar { name, interleave: spec.interleave, ty }).collect();
+    let told = inputs.len();
     let mut inputs = inputs.to_vec();
     inputs.extend(levels.iter().flat_map(|l| [l.outer, l.merge]));
+    let leveled = inputs.len();
+    inputs.extend(initial.iter().flat_map(|i| [i.now].into_iter().chain(i.state.iter().copied())));
     m.feedback(&all, slot, &inputs, |old, x| {
+        let (x, level, load) = (&x[..told], &x[told..leveled], &x[leveled..]);
+        let loads = load.first().copied();
+        let begun = |state: Vec<Signal<'m>>| match load {
+            [] => state,
+            [now, loaded @ ..] => {
+                let stand_in = state.iter().zip(loaded).zip(vars);
+                stand_in.map(|((&s, &l), (name, _))| now.mux(l, s).named(&format!("{name}_begun"))).collect()
+            }
+        };
         let Some(_) = levels else {
-            let (next, enable, out) = body(At { state: old.to_vec(), inner: None }, x);
+            let (next, enable, out) = body(At { state: begun(old.to_vec()), inner: None, loads }, x);
             return Update { writes: next.into_iter().map(|next| Write { next, enable }).collect(), out };
         };
-        let (x, level) = x.split_at(x.len() - 2);
         let (inner, outer) = old.split_at(n);
         let level_of = |((&i, &o), (name, _)): ((&Signal<'m>, &Signal<'m>), &(&str, Type))| {
             level[0].mux(o, i).named(&format!("{name}_of_level"))
         };
-        let state = inner.iter().zip(outer).zip(vars).map(level_of).collect();
-        let (next, write, out) = body(At { state, inner: Some((inner, level[1])) }, x);
+        let state = begun(inner.iter().zip(outer).zip(vars).map(level_of).collect());
+        let (next, write, out) = body(At { state, inner: Some((inner, level[1])), loads }, x);
         let enables = [write & !level[0], write & level[0]];
         let writes = enables.iter().flat_map(|&enable| next.iter().map(move |&next| Write { next, enable }));
         Update { writes: writes.collect(), out }

@@ -8,8 +8,9 @@
 //! sum ℓ of kernels that have one; `o`; and `anchor`, the exponent field that a fixed-point o is aligned to.
 
 use crate::engine::EngineSpec;
-use crate::functional::{self, accumulate, state_ports};
+use crate::functional::{self, Initial, accumulate, state_ports};
 use crate::kernel::{ScalarStep, State};
+use crate::lane::unpack_scalars;
 use arith::operator::{Case, Operator, Params};
 use arith::{Convert, FromAnchor};
 use hdl::{Arg, Kind, ModuleBuilder, Outputs, Signal, Type, each};
@@ -47,12 +48,7 @@ impl MergeUnit {
 
     fn unpack<'m>(&self, m: &'m ModuleBuilder, ports: &[Signal<'m>]) -> Partial<'m> {
         let &[empty, state, ref rest @ ..] = ports else { unreachable!("two ports at least") };
-        let mut low = 0;
-        let scalars = self.spec.kernel.state(&self.spec).into_iter().map(|(_, ty)| {
-            low += ty.width;
-            state.slice(low - 1, low - ty.width).reinterpret(ty.signed)
-        });
-        let scalars = scalars.collect();
+        let scalars = unpack_scalars(&self.spec, state);
         let (elements, rest) = match (self.spec.kernel.has_sum(), rest) {
             (true, [sum, o, rest @ ..]) => (m.bundle(&[*sum, *o]), rest),
             (_, [o, rest @ ..]) => (*o, rest),
@@ -169,24 +165,23 @@ impl MergeUnit {
         let [a, b] = [a, b].map(|state| model.rescale(state.clone(), anchor));
         Some(model.merge(Some(a), b))
     }
+}
 
-    /// The state of a query over a few random keys, often none or one.
-    fn random_state(&self, rng: &mut Rng) -> Option<State> {
-        let spec = &self.spec;
-        let spread = [0.5, 4.0, 30.0][rng.below(3) as usize];
-        let scale = [1.0, 1e-4, 300.0][rng.below(3) as usize];
-        let normal = |rng: &mut Rng| (0..6).map(|_| rng.unit()).sum::<f64>() - 3.0;
-        let keys = [0, 1, 2, 7][rng.below(4) as usize];
-        let mut row = || {
-            let element = |_| spec.value.encode(normal(rng) * scale, &spec.policy);
-            (
-                (0..spec.head_dim).map(element).collect::<Vec<_>>(),
-                spec.score().encode(normal(rng) * spread, &spec.policy),
-            )
-        };
-        let (values, scores): (Vec<_>, Vec<_>) = (0..keys).map(|_| row()).unzip();
-        accumulate(spec, spec.kernel.model(spec).as_ref(), &values, |i| Some(scores[i]))
-    }
+/// The state of a query over a few random keys, often none or one, for tests.
+pub fn random_state(spec: &EngineSpec, rng: &mut Rng) -> Option<State> {
+    let spread = [0.5, 4.0, 30.0][rng.below(3) as usize];
+    let scale = [1.0, 1e-4, 300.0][rng.below(3) as usize];
+    let normal = |rng: &mut Rng| (0..6).map(|_| rng.unit()).sum::<f64>() - 3.0;
+    let keys = [0, 1, 2, 7][rng.below(4) as usize];
+    let mut row = || {
+        let element = |_| spec.value.encode(normal(rng) * scale, &spec.policy);
+        (
+            (0..spec.head_dim).map(element).collect::<Vec<_>>(),
+            spec.score().encode(normal(rng) * spread, &spec.policy),
+        )
+    };
+    let (values, scores): (Vec<_>, Vec<_>) = (0..keys).map(|_| row()).unzip();
+    accumulate(spec, spec.kernel.model(spec).as_ref(), Initial::default(), &values, |i| Some(scores[i]))
 }
 
 impl Operator for MergeUnit {
@@ -229,7 +224,7 @@ impl Operator for MergeUnit {
     fn directed(&self, _: &Params) -> Vec<Case> {
         let mut rng = Rng::new(1);
         let states: Vec<Option<State>> =
-            (0..6).map(|i| self.random_state(&mut rng).filter(|_| i > 0)).collect();
+            (0..6).map(|i| random_state(&self.spec, &mut rng).filter(|_| i > 0)).collect();
         let pair = |(a, b): (&Option<State>, &Option<State>)| {
             [self.pack(a.as_ref()), self.pack(b.as_ref()), vec![vec![1]]].concat()
         };
@@ -237,7 +232,7 @@ impl Operator for MergeUnit {
     }
     fn case(&self, _: &Params, random: &mut Stratified) -> Case {
         let rng = random.rng();
-        let [a, b] = [(); 2].map(|()| self.random_state(rng));
+        let [a, b] = [(); 2].map(|()| random_state(&self.spec, rng));
         [self.pack(a.as_ref()), self.pack(b.as_ref()), vec![vec![rng.below(2)]]].concat()
     }
 }

@@ -1,7 +1,8 @@
 //! Driving a query engine: blocks of queries and key rows in, result rows out, with optional stalls on every port.
 
 use crate::engine::EngineSpec;
-use crate::functional::{self, ResultRow};
+use crate::functional::{self, ResultRow, Start, initials};
+use crate::kernel::State;
 use numerics::stratified::Rng;
 use sim::{EngineError, InPort, OutPort, PortTrace, Program, Simulator, Trace};
 use std::collections::VecDeque;
@@ -13,6 +14,8 @@ pub struct Query {
     pub row: Vec<u64>,
     /// An inactive query occupies its slot and gives no result.
     pub active: bool,
+    /// The state it begins with, where the engine takes one; `None` is the empty one.
+    pub initial: Option<State>,
 }
 
 /// One key and value row of a block.
@@ -42,15 +45,24 @@ impl Block {
         let values: Vec<Vec<u64>> = self.keys.iter().map(|r| r.v.clone()).collect();
         let active = self.queries.iter().enumerate().filter(|(_, q)| q.active);
         let meets = |n: usize, i: usize| self.keys[i].meets.get(n).copied().unwrap_or(false);
-        active
-            .map(|(n, q)| functional::attend(spec, &q.row, &keys, &values, scale, |i| meets(n, i)))
-            .collect()
+        let model = spec.kernel.model(spec);
+        let initial = initials(model.as_ref(), active.clone().map(|(_, q)| q.initial.clone()));
+        let result = |((n, q), initial): ((usize, &Query), _)| {
+            let start = Start { query: &q.row, initial };
+            functional::attend_from(spec, model.as_ref(), start, &keys, &values, scale, |i| meets(n, i))
+        };
+        active.zip(initial).map(result).collect()
     }
 
     /// Unmasked steps of active queries.
     fn useful_steps(&self) -> u64 {
         let met = |r: &KeyRow| self.queries.iter().zip(&r.meets).filter(|(q, m)| q.active && **m).count();
         self.keys.iter().map(|r| met(r) as u64).sum()
+    }
+
+    /// Whether a query begins with a state.
+    fn has_states(&self) -> bool {
+        self.queries.iter().any(|q| q.initial.is_some())
     }
 
     fn results(&self) -> usize {
@@ -67,6 +79,8 @@ pub struct Stalls {
     pub kv: f64,
     /// The sink takes nothing.
     pub o: f64,
+    /// The source of initial states has nothing to give.
+    pub i: f64,
     /// Seed of the pauses.
     pub seed: u64,
 }
@@ -118,6 +132,11 @@ pub fn run(
         jobs.iter().enumerate().map(|(i, job)| Driver::new(i, job, stalls)).collect();
     if let (Some(port), Some(scale)) = (ports.scale, scale) {
         (0..jobs.len()).for_each(|s| pins.set1(port, s, scale));
+    }
+    if let Some(states) = &ports.states {
+        for (s, job) in jobs.iter().enumerate() {
+            pins.set1(states.enable, s, job.iter().any(Block::has_states).into());
+        }
     }
     let limit = 100_000 + 100 * u64::from(spec.block()) * u64::from(spec.head_dim);
     let mut idle = 0;
@@ -247,6 +266,31 @@ struct Ports {
     o_empty: OutPort,
     /// Those of [`RESULT_PORTS`] that there are.
     o_parts: Vec<OutPort>,
+    states: Option<StatePorts>,
+}
+
+/// What a state comes in by, in the order of [`functional::pack`].
+pub const STATE_PORTS: [&str; 4] = ["i_state", "i_sum", "i_data", "i_anchor"];
+
+struct StatePorts {
+    enable: InPort,
+    valid: InPort,
+    empty: InPort,
+    /// Those of [`STATE_PORTS`] that there are.
+    parts: Vec<InPort>,
+    ready: OutPort,
+}
+
+impl StatePorts {
+    fn new(p: &Program) -> Option<Self> {
+        Some(StatePorts {
+            enable: p.input("i_enable").ok()?,
+            valid: p.input("i_valid").ok()?,
+            empty: p.input("i_empty").ok()?,
+            parts: STATE_PORTS.iter().filter_map(|name| p.input(name).ok()).collect(),
+            ready: p.output("i_ready").ok()?,
+        })
+    }
 }
 
 impl Ports {
@@ -269,6 +313,7 @@ impl Ports {
             o_valid: p.output("o_valid")?,
             o_empty: p.output("o_empty")?,
             o_parts: RESULT_PORTS.iter().filter_map(|name| p.output(name).ok()).collect(),
+            states: StatePorts::new(p),
         })
     }
 }
@@ -284,7 +329,16 @@ struct Beats {
 
 impl Beats {
     fn new(lengths: impl Iterator<Item = usize>) -> Self {
-        Beats { lengths: lengths.collect(), block: 0, at: 0, offered: false }
+        let mut beats = Beats { lengths: lengths.collect(), block: 0, at: 0, offered: false };
+        beats.skip_empty();
+        beats
+    }
+
+    fn skip_empty(&mut self) {
+        while self.lengths.front() == Some(&0) {
+            self.lengths.pop_front();
+            self.block += 1;
+        }
     }
 
     fn is_last(&self) -> bool {
@@ -296,6 +350,7 @@ impl Beats {
         if self.is_last() {
             self.lengths.pop_front();
             (self.block, self.at) = (self.block + 1, 0);
+            self.skip_empty();
         } else {
             self.at += 1;
         }
@@ -310,6 +365,8 @@ struct Driver<'a> {
     rng: Rng,
     q: Beats,
     kv: Beats,
+    /// States of active queries, of all blocks if any query has one.
+    states: Beats,
     wanted: usize,
     ready: bool,
     outcome: Outcome,
@@ -318,6 +375,7 @@ struct Driver<'a> {
 impl<'a> Driver<'a> {
     fn new(stimulus: usize, blocks: &'a [Block], stalls: Stalls) -> Self {
         let useful_steps = blocks.iter().map(Block::useful_steps).sum();
+        let with_states = blocks.iter().any(Block::has_states);
         Driver {
             stimulus,
             blocks,
@@ -325,6 +383,7 @@ impl<'a> Driver<'a> {
             rng: Rng::new(stalls.seed ^ (stimulus as u64) << 32),
             q: Beats::new(blocks.iter().map(|b| b.queries.len())),
             kv: Beats::new(blocks.iter().map(|b| b.keys.len())),
+            states: Beats::new(blocks.iter().map(|b| if with_states { b.results() } else { 0 })),
             wanted: blocks.iter().map(Block::results).sum(),
             ready: false,
             outcome: Outcome { useful_steps, ..Outcome::default() },
@@ -362,8 +421,25 @@ impl<'a> Driver<'a> {
             self.kv.offered = true;
         }
         s.set1(p.kv_valid, n, u64::from(self.kv.offered));
+        if let Some(ports) = &p.states {
+            self.drive_state(ports, s, spec);
+        }
         self.ready = !self.pauses(self.stalls.o);
         s.set1(p.o_ready, n, u64::from(self.ready));
+    }
+
+    fn drive_state(&mut self, p: &StatePorts, s: &mut Pins<'_>, spec: &EngineSpec) {
+        let n = self.stimulus;
+        if !self.states.offered && !self.states.lengths.is_empty() && !self.pauses(self.stalls.i) {
+            let mut active = self.blocks[self.states.block].queries.iter().filter(|q| q.active);
+            let state = active.nth(self.states.at).and_then(|q| q.initial.as_ref());
+            for (&port, values) in p.parts.iter().zip(functional::pack(spec, state)) {
+                s.set(port, n, &values);
+            }
+            s.set1(p.empty, n, u64::from(state.is_none()));
+            self.states.offered = true;
+        }
+        s.set1(p.valid, n, u64::from(self.states.offered));
     }
 
     /// Notes what the coming clock edge takes; whether anything moves.
@@ -375,6 +451,7 @@ impl<'a> Driver<'a> {
         self.outcome.cycles += 1;
         let q_moves = self.q.offered && s.get1(p.q_ready, n) == 1;
         let kv_moves = self.kv.offered && s.get1(p.kv_ready, n) == 1;
+        let i_moves = self.states.offered && p.states.as_ref().is_some_and(|p| s.get1(p.ready, n) == 1);
         let o_moves = self.ready && s.get1(p.o_valid, n) == 1;
         if q_moves {
             self.q.advance();
@@ -382,10 +459,13 @@ impl<'a> Driver<'a> {
         if kv_moves {
             self.kv.advance();
         }
+        if i_moves {
+            self.states.advance();
+        }
         if o_moves {
             let row = p.o_parts.iter().flat_map(|&part| s.get(part, n)).collect();
             self.outcome.rows.push(ResultRow { row, empty: s.get1(p.o_empty, n) == 1 });
         }
-        q_moves | kv_moves | o_moves
+        q_moves | kv_moves | i_moves | o_moves
     }
 }

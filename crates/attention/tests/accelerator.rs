@@ -4,7 +4,9 @@ mod support;
 
 use attention::EngineSpec;
 use attention::accelerator::bus::Timing;
-use attention::accelerator::{AcceleratorSpec, Buffer, Buffers, Interface, MaskSupport};
+use attention::accelerator::memory::{Memory, image};
+use attention::accelerator::model::state;
+use attention::accelerator::{AcceleratorSpec, Buffer, Buffers, Interface, MaskSupport, Settings, Tensor};
 use attention::config::ResultForm;
 use hdl::Reset;
 use numerics::Number;
@@ -12,7 +14,7 @@ use numerics::catalog::{BF16, E4M3};
 use numerics::lse::Accumulator;
 use numerics::stratified::Rng;
 use support::lint::lint;
-use support::{FA2, INPUTS, KERNELS, accelerator, check, random_settings, system, timing};
+use support::{FA2, INPUTS, KERNELS, accelerator, check, heads, random_settings, settings, system, timing};
 
 fn jobs(spec: &AcceleratorSpec, clock: Option<hdl::Timing>, seed: u64, count: usize) {
     let mut rng = Rng::new(seed);
@@ -106,5 +108,41 @@ fn verilog_is_clean() {
         let design = spec.elaborate(clock).unwrap();
         hdl::rust_hdl::check(&design).unwrap();
         lint(&design);
+    }
+}
+
+/// Jobs over pieces of the keys, each going on with the states in memory that the one before has left, leave the states that
+/// one job over all keys leaves.
+#[test]
+fn pieces_are_one_job() {
+    for (i, (kernel, accumulator, key_block)) in
+        [(0, "bf16", None), (4, "fixed18", None), (4, "m12", Some(3)), (6, "m12", Some(4)), (8, "bf16", None)]
+            .into_iter()
+            .enumerate()
+    {
+        let accumulator = Accumulator::parse(accumulator).unwrap();
+        let spec = accelerator(&KERNELS[kernel].1, BF16, [6, 2, 3]);
+        let result = ResultForm::State;
+        let engine = EngineSpec { accumulator, key_block, result, initial: true, ..spec.engine };
+        let interface = [Interface::Dma, Interface::Stream][i % 2];
+        let spec = AcceleratorSpec { engine, interface, ..spec };
+        let mut rng = Rng::new(90 + i as u64);
+        let mut system = system(&spec, None, Timing { stalls: 0.1, ..Timing::default() });
+        let job = Settings { heads: 2, initial: true, ..settings(&spec, 9, 25) };
+        let (placed, end) = job.placed(&spec, 4096);
+        *system.memory() = image(&spec, &placed, &heads(&spec, &placed, &mut rng), end);
+        let states = |memory: &Memory, tensor: Tensor| {
+            let rows = (0..2).flat_map(|head| (0..9).map(move |query| tensor.row(head, query)));
+            rows.map(|at| state(&spec, memory, at).unwrap()).collect::<Vec<_>>()
+        };
+        assert_eq!(system.check(&Settings { initial: false, ..placed }).unwrap().error, None);
+        let at_once = states(system.memory(), placed.o);
+        let pieces = placed.pieces(12);
+        assert_eq!(pieces.iter().map(|piece| piece.keys).collect::<Vec<_>>(), [12, 12, 1]);
+        for piece in &pieces {
+            assert_eq!(system.check(piece).unwrap().error, None);
+        }
+        assert_ne!(at_once, states(system.memory(), pieces[1].o));
+        assert_eq!(at_once, states(system.memory(), pieces[2].o));
     }
 }

@@ -2,7 +2,7 @@
 
 mod support;
 
-use attention::accelerator::memory::image;
+use attention::EngineSpec;
 use attention::accelerator::registers;
 use attention::accelerator::vectors::Bench;
 use attention::accelerator::{AcceleratorSpec, Interface, MaskMode, Settings};
@@ -10,7 +10,7 @@ use hdl::{Reset, ResetKind};
 use numerics::catalog::BF16;
 use numerics::stratified::Rng;
 use sim::{Engine, Icarus, Verilator};
-use support::{Choice, FA2, accelerator, cocotb, heads, settings, timing};
+use support::{Choice, FA2, accelerator, cocotb, random_image, settings, timing};
 
 /// What runs by day in Icarus alone runs at night in Verilator too, which takes its time to build.
 fn simulators(verilator: &Verilator, by_day: bool) -> Vec<&dyn Engine> {
@@ -46,7 +46,13 @@ fn jobs(spec: &AcceleratorSpec) -> Vec<(&'static str, Settings)> {
         ("odd_heads", Settings { heads: 3, kv_heads: 2, ..job(7, 9) }),
         ("window", Settings { mask: MaskMode::Window, window: 5, ..job(20, 23) }),
         ("early_queries", Settings { mask: MaskMode::Causal, ..job(20, 6) }),
+        ("with_states", Settings { initial: true, heads: 2, ..job(8, 5) }),
     ]
+}
+
+/// An accelerator whose queries may begin with states.
+fn linked(spec: AcceleratorSpec) -> AcceleratorSpec {
+    AcceleratorSpec { engine: EngineSpec { initial: true, ..spec.engine }, ..spec }
 }
 
 /// The whole accelerator: the bench's jobs, with what the functional model leaves of them.
@@ -59,7 +65,7 @@ fn whole(name: &str, spec: &AcceleratorSpec, jobs: &[(&str, Settings)], simulato
         // A refused job has a place all the same, that of its legal part.
         let kept = Settings { queries: settings.queries.min(spec.max_queries), ..*settings };
         let (placed, end) = kept.placed(spec, 0x10000 * (i as u64 + 1));
-        let memory = image(spec, &placed, &heads(spec, &placed, &mut rng), end);
+        let memory = random_image(spec, &placed, end, &mut rng);
         let settings = Settings { queries: settings.queries, ..placed };
         bench.add(spec, &folder, job, &settings, &memory).unwrap();
     }
@@ -72,16 +78,18 @@ fn whole(name: &str, spec: &AcceleratorSpec, jobs: &[(&str, Settings)], simulato
 
 #[test]
 fn with_memory() {
-    let spec = accelerator(&Choice::Lse(1, 0), BF16, [4, 2, 3]);
+    let spec = linked(accelerator(&Choice::Lse(1, 0), BF16, [4, 2, 3]));
     whole("memory", &spec, &jobs(&spec), &simulators(&Verilator::default(), false));
 }
 
 #[test]
 fn with_streams() {
     let spec = AcceleratorSpec { interface: Interface::Stream, ..accelerator(&FA2, BF16, [5, 1, 2]) };
+    let spec = linked(spec);
     let job = |queries, keys| settings(&spec, queries, keys);
     let small = [
         ("plain", job(3, 4)),
+        ("with_states", Settings { initial: true, ..job(3, 4) }),
         ("too_long", job(spec.max_queries + 1, 4)),
         ("grouped", Settings { heads: 2, mask: MaskMode::Causal, ..job(5, 4) }),
         ("window", Settings { mask: MaskMode::Window, window: 3, ..job(5, 7) }),

@@ -4,7 +4,6 @@ mod support;
 
 use attention::EngineSpec;
 use attention::accelerator::bus::{Fault, Response, Timing};
-use attention::accelerator::memory::image;
 use attention::accelerator::system::System;
 use attention::accelerator::{AcceleratorSpec, Cause, Interface, Settings};
 use numerics::catalog::BF16;
@@ -12,7 +11,7 @@ use numerics::lse::Accumulator;
 use numerics::stratified::Rng;
 use sim::Program;
 use std::cell::RefCell;
-use support::{FA2, KERNELS, accelerator, check, heads, random_settings, settings, system};
+use support::{FA2, KERNELS, accelerator, check, random_image, random_settings, settings, system};
 
 fn tiny(interface: Interface, watchdog: u32) -> AcceleratorSpec {
     AcceleratorSpec { interface, watchdog, ..accelerator(&FA2, BF16, [5, 2, 2]) }
@@ -21,7 +20,7 @@ fn tiny(interface: Interface, watchdog: u32) -> AcceleratorSpec {
 /// The job with its tensors in memory.
 fn placed(spec: &AcceleratorSpec, system: &mut System, job: Settings, rng: &mut Rng) -> Settings {
     let (job, end) = job.placed(spec, 4096);
-    *system.memory() = image(spec, &job, &heads(spec, &job, rng), end);
+    *system.memory() = random_image(spec, &job, end, rng);
     job
 }
 

@@ -2,21 +2,28 @@
 
 mod support;
 
+use attention::EngineSpec;
 use attention::accelerator::bus::{Fault, Request, Response, Timing};
-use attention::accelerator::memory::{image, traffic};
+use attention::accelerator::memory::traffic;
 use attention::accelerator::registers::{Access, Map, Word};
-use attention::accelerator::system::System;
+use attention::accelerator::system::{Packets, System};
 use attention::accelerator::{AcceleratorSpec, Cause, Interface, MaskSupport, Settings};
 use numerics::catalog::BF16;
 use numerics::stratified::Rng;
 use std::collections::BTreeMap;
-use support::{FA2, accelerator, check, heads, random_settings, scattered, settings, system};
+use support::{FA2, accelerator, check, random_image, random_settings, scattered, settings, system};
 
 const INTERFACES: [Interface; 2] = [Interface::Stream, Interface::Dma];
 
 /// A small accelerator whose watchdog waits for as short as tests want.
 fn tiny(interface: Interface) -> AcceleratorSpec {
     AcceleratorSpec { interface, watchdog: 500, ..accelerator(&FA2, BF16, [5, 2, 2]) }
+}
+
+/// One whose queries may begin with states.
+fn linked(interface: Interface) -> AcceleratorSpec {
+    let spec = tiny(interface);
+    AcceleratorSpec { engine: EngineSpec { initial: true, ..spec.engine }, ..spec }
 }
 
 /// A system with pauses, or without.
@@ -27,7 +34,7 @@ fn surrounded(spec: &AcceleratorSpec, stalls: f64, seed: u64) -> System<'static>
 /// A random job, its tensors in memory.
 fn placed(spec: &AcceleratorSpec, system: &mut System, rng: &mut Rng) -> Settings {
     let (job, end) = scattered(spec, random_settings(spec, [40; 2], rng), rng);
-    *system.memory() = image(spec, &job, &heads(spec, &job, rng), end);
+    *system.memory() = random_image(spec, &job, end, rng);
     job
 }
 
@@ -56,12 +63,12 @@ fn steps(system: &mut System, count: u64) {
 /// An answer in error, on any beat of a job, ends it with its cause.
 #[test]
 fn errors_of_the_memory() {
-    let spec = tiny(Interface::Dma);
+    let spec = linked(Interface::Dma);
     let mut rng = Rng::new(20);
     let mut system = surrounded(&spec, 0.0, 20);
-    let shape = Settings { heads: 2, ..settings(&spec, 5, 3) };
+    let shape = Settings { heads: 2, initial: true, ..settings(&spec, 5, 3) };
     let (job, end) = scattered(&spec, shape, &mut rng);
-    *system.memory() = image(&spec, &job, &heads(&spec, &job, &mut rng), end);
+    *system.memory() = random_image(&spec, &job, end, &mut rng);
     let beats = traffic(&spec, &job)[0] / u64::from(spec.bus_bytes());
     let rows = u64::from(job.heads * job.queries);
     let reads = [Cause::ReadSlaveError, Cause::ReadDecodeError].map(|cause| (beats, cause));
@@ -84,13 +91,14 @@ fn errors_of_the_memory() {
 /// A packet that ends too early or too late.
 #[test]
 fn misplaced_last() {
-    for seed in [30, 31] {
-        recovers(&tiny(Interface::Stream), seed, 30, |system, job, rng| {
+    for (spec, seed) in [tiny, linked].map(|spec| spec(Interface::Stream)).iter().zip([30, 31]) {
+        recovers(spec, seed, 30, |system, job, rng| {
             system.start(&job).unwrap();
             let start = system.cycle;
             steps(system, rng.below(150));
             let early_by = rng.below(6) as usize;
-            let misplaced = system.misplace_last(rng.below(2) == 0, early_by);
+            let of = [Packets::Queries, Packets::Keys, Packets::States][rng.below(3) as usize];
+            let misplaced = system.misplace_last(of, early_by);
             let done = system.finish(&job, start).unwrap_or_else(|e| panic!("{e}: {job:?}"));
             let cause = if early_by == 0 { Cause::LateLast } else { Cause::EarlyLast };
             assert_eq!(done.error, misplaced.then_some(cause), "{early_by} {job:?}");
@@ -101,9 +109,10 @@ fn misplaced_last() {
 /// A soft reset in any cycle leaves nothing behind.
 #[test]
 fn soft_resets() {
-    for (interface, seed) in [(Interface::Dma, 40), (Interface::Stream, 41), (Interface::Stream, 42)] {
-        let spec = tiny(interface);
-        recovers(&spec, seed, 12, |system, job, rng| {
+    let specs =
+        [tiny(Interface::Dma), tiny(Interface::Stream), linked(Interface::Dma), linked(Interface::Stream)];
+    for (spec, seed) in specs.iter().zip(40..) {
+        recovers(spec, seed, 12, |system, job, rng| {
             system.start(&job).unwrap();
             steps(system, rng.below(400));
             system.soft_reset().unwrap_or_else(|e| panic!("{e}: {job:?}"));
@@ -114,8 +123,10 @@ fn soft_resets() {
 /// A reset of everything in any cycle does not either.
 #[test]
 fn hard_resets() {
-    for (interface, seed) in [(Interface::Dma, 50), (Interface::Stream, 51), (Interface::Dma, 53)] {
-        recovers(&tiny(interface), seed, 12, |system, job, rng| {
+    for (spec, seed) in
+        [tiny(Interface::Dma), linked(Interface::Stream), linked(Interface::Dma)].iter().zip(50..)
+    {
+        recovers(spec, seed, 12, |system, job, rng| {
             system.start(&job).unwrap();
             steps(system, rng.below(400));
             system.hard_reset().unwrap();
@@ -126,7 +137,7 @@ fn hard_resets() {
 /// Packets that a refused job has left behind are thrown away by a soft reset.
 #[test]
 fn packets_of_no_job() {
-    let spec = tiny(Interface::Stream);
+    let spec = linked(Interface::Stream);
     recovers(&spec, 61, 5, |system, job, rng| {
         system.start(&job).unwrap();
         system.soft_reset().unwrap();
@@ -140,7 +151,7 @@ fn packets_of_no_job() {
 /// belongs to nobody.
 #[test]
 fn answers_after_the_watchdog() {
-    let spec = tiny(Interface::Dma);
+    let spec = linked(Interface::Dma);
     recovers(&spec, 70, 8, |system, job, rng| {
         system.start(&job).unwrap();
         let start = system.cycle;
@@ -159,7 +170,7 @@ fn answers_after_the_watchdog() {
 /// Streams that do not come.
 #[test]
 fn a_silent_host() {
-    let spec = tiny(Interface::Stream);
+    let spec = linked(Interface::Stream);
     recovers(&spec, 71, 4, |system, job, rng| {
         system.start(&job).unwrap();
         let start = system.cycle;
@@ -188,9 +199,9 @@ fn a_deaf_host() {
 /// Settings that are refused, with the cause the model gives.
 #[test]
 fn settings_refused() {
-    let spec = AcceleratorSpec { mask: MaskSupport::Causal, ..tiny(Interface::Dma) };
+    let spec = AcceleratorSpec { mask: MaskSupport::Causal, ..linked(Interface::Dma) };
     type Edit = fn(&mut Settings);
-    let edits: [(Edit, Cause); 10] = [
+    let edits: [(Edit, Cause); 11] = [
         (|s| s.queries = 0, Cause::ZeroLength),
         (|s| s.keys = 0, Cause::ZeroLength),
         (|s| s.kv_heads = 0, Cause::ZeroLength),
@@ -201,6 +212,7 @@ fn settings_refused() {
         (|s| (s.heads, s.kv_heads) = (2, 4), Cause::BadHeads),
         (|s| s.mask = attention::accelerator::MaskMode::Window, Cause::BadMask),
         (|s| s.k.row_stride += 4, Cause::Unaligned),
+        (|s| s.i.base += 4, Cause::Unaligned),
     ];
     let mut system = surrounded(&spec, 0.0, 1);
     for (edit, cause) in edits {
@@ -307,10 +319,11 @@ impl Fuzz {
 /// Random accesses at random times while a job runs, whatever they start, stop and set up.
 #[test]
 fn registers_fuzzed() {
-    for (interface, seed) in [(Interface::Dma, 90), (Interface::Stream, 91), (Interface::Dma, 93)] {
-        let spec = tiny(interface);
-        recovers(&spec, seed, 8, |system, job, rng| {
-            let mut fuzz = Fuzz::new(&spec, &job);
+    for (spec, seed) in
+        [tiny(Interface::Dma), linked(Interface::Stream), linked(Interface::Dma)].iter().zip(90..)
+    {
+        recovers(spec, seed, 8, |system, job, rng| {
+            let mut fuzz = Fuzz::new(spec, &job);
             system.start(&job).unwrap();
             for _ in 0..100 {
                 let request = fuzz.request(rng);

@@ -45,6 +45,16 @@ fn designs() -> Vec<(AcceleratorSpec, Design)> {
         .collect();
     let plain = long(accelerator(&FA2, BF16, [20, 2, 4]));
     let state = EngineSpec { result: ResultForm::State, ..specs[0].engine.clone() };
+    // Queries that may begin with states, on both interfaces, to be passed on or to be finished.
+    let links = [(6, ResultForm::State, "bf16", None), (3, ResultForm::Row, "m12", None)];
+    let anchored = [(4, ResultForm::State, "fixed18", None), (5, ResultForm::Row, "fixed16", Some(3))];
+    let links = links.into_iter().chain(anchored).map(|(i, result, accumulator, key_block)| {
+        let accumulator = Accumulator::parse(accumulator).expect("an accumulator");
+        let engine = specs[i].engine.clone();
+        let engine = EngineSpec { initial: true, result, accumulator, key_block, ..engine };
+        AcceleratorSpec { engine, ..specs[i].clone() }
+    });
+    let links: Vec<AcceleratorSpec> = links.collect();
     let fixed = EngineSpec {
         accumulator: Accumulator::parse("fixed18").expect("an accumulator"),
         key_block: Some(5),
@@ -56,6 +66,7 @@ fn designs() -> Vec<(AcceleratorSpec, Design)> {
         AcceleratorSpec { buffers: Buffers { tile: Buffer::Sram }, mask: MaskSupport::Causal, ..plain },
         q8_8(long(accelerator(&KERNELS[4].1, INPUTS[2], [6, 2, 3]))),
     ]);
+    specs.extend(links);
     let build = |(i, spec): (usize, AcceleratorSpec)| match i % 3 {
         0 => spec.elaborate_auto(Some(timing(400.0))).unwrap(),
         _ => {
@@ -144,6 +155,7 @@ fn random_jobs() {
     covers("causal", &|job| job.mask == MaskMode::Causal);
     covers("sliding window", &|job| job.mask == MaskMode::Window && job.window < job.keys);
     covers("queries without keys", &|job| job.mask != MaskMode::None && job.keys < job.queries);
+    covers("initial states", &|job| job.initial);
     covers("grouped heads", &|job| job.kv_heads > 1 && job.heads > job.kv_heads);
 }
 
@@ -153,7 +165,7 @@ fn in_verilog(engine: &dyn Engine, run: impl Fn(&Design, &sim::Trace) -> sim::Tr
         return;
     }
     let (all, jobs) = (designs(), if nightly() { 10 } else { 3 });
-    let chosen = if nightly() { &[0, 1, 4, 7, 10, 12][..] } else { &[1] };
+    let chosen = if nightly() { &[0, 1, 4, 7, 10, 12, 13, 14, 15, 16][..] } else { &[1, 13] };
     for &i in chosen {
         let (spec, design) = &all[i];
         let mut rng = Rng::new(2000 + i as u64);

@@ -13,7 +13,7 @@ use sim::Program;
 use std::sync::Arc;
 use support::{FA2, KERNELS, block_of, blocks, engine, expmul, timing};
 
-const STALLS: Stalls = Stalls { q: 0.3, kv: 0.2, o: 0.4, seed: 0 };
+const STALLS: Stalls = Stalls { q: 0.3, kv: 0.2, o: 0.4, i: 0.3, seed: 0 };
 
 fn expected(spec: &EngineSpec, job: &[Block], scale: Option<u64>) -> Vec<attention::functional::ResultRow> {
     job.iter().flat_map(|b| b.reference(spec, scale)).collect()

@@ -40,7 +40,7 @@ impl Recorded {
         let name = format!("{} (seed {seed}, period {:?})", point.name(), timing.map(|t| t.period_ps));
         let mut rng = Rng::new(seed);
         let (blocks, scale) = (jobs(&spec, &mut rng), scale(&spec, &mut rng));
-        let stalls = Stalls { q: 0.3, kv: 0.2, o: 0.4, seed };
+        let stalls = Stalls { q: 0.3, kv: 0.2, o: 0.4, i: 0.3, seed };
         let program = Program::compile(&design).unwrap();
         let (outcome, recording) = record(&spec, &program, &blocks, scale, stalls).unwrap();
         let expected: Vec<_> = blocks.iter().flat_map(|b| b.reference(&spec, scale)).collect();

@@ -4,7 +4,7 @@
 mod support;
 
 use attention::accuracy::ModelAccuracy;
-use attention::functional::accumulate;
+use attention::functional::{Initial, accumulate};
 use attention::kernel::{FlashD, ScoreSkip};
 use attention::simulate::{Block, KeyRow, Query, Stalls, run};
 use attention::{EngineSpec, Workload};
@@ -38,7 +38,7 @@ fn spec(kernel: FlashD, state: Format, head_dim: u32) -> EngineSpec {
 fn two_values(spec: &EngineSpec, keys: &[(Option<f64>, [f64; 2])]) -> [f64; 2] {
     let encode = |x: f64| BF16.encode(x, &Policy::default());
     let block = Block {
-        queries: vec![Query { row: vec![encode(1.0), 0], active: true }],
+        queries: vec![Query { row: vec![encode(1.0), 0], active: true, initial: None }],
         keys: keys
             .iter()
             .map(|&(score, v)| KeyRow {
@@ -152,7 +152,7 @@ fn error_on(spec: &EngineSpec, scores: &[Option<f64>]) -> f64 {
     let values: Vec<Vec<u64>> = (0..scores.len()).map(&mut row).collect();
     let met = |i: usize| scores[i].map(|s| spec.score().encode(s, &spec.policy));
     let model = spec.kernel.model(spec);
-    let state = accumulate(spec, model.as_ref(), &values, met).expect("a key was met");
+    let state = accumulate(spec, model.as_ref(), Initial::default(), &values, met).expect("a key was met");
     let weight = |i: usize| met(i).map_or(0.0, |s| spec.score().decode(s).exp());
     let total: f64 = (0..scores.len()).map(weight).sum();
     let (mut off, mut all) = (0.0, 0.0);

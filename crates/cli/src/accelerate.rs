@@ -9,11 +9,15 @@ use crate::target::Target;
 use anyhow::{Context, Result, ensure};
 use attention::Workload;
 use attention::accelerator::bus::Timing;
-use attention::accelerator::memory::{Memory, image, traffic, unpack};
+use attention::accelerator::memory::{Memory, image, place_states, traffic, unpack};
+use attention::accelerator::model;
 use attention::accelerator::system::{Job, System};
 use attention::accelerator::{AcceleratorSpec, Interface, MaskMode, Settings, Tensor};
 use attention::accuracy::reference;
 use attention::config::{AcceleratorConfig, JobConfig, ResultForm};
+use attention::functional;
+use attention::kernel::Model;
+use attention::merge::random_state;
 use attention::simulate::Recorder;
 use attention::workload::{Quantized, QuantizedHead};
 use numerics::stratified::Rng;
@@ -45,15 +49,17 @@ pub struct Report {
     /// Cycles that the bus needs for what is read, and for what is written.
     bus_cycles: [u64; 2],
     memory: String,
-    /// Against attention in float64 on the tensors before rounding: mean and largest absolute error. None when partial
-    /// states come out.
-    error: Option<[f64; 2]>,
+    /// Against attention in float64 on the tensors before rounding: mean and largest absolute error.
+    error: [f64; 2],
     seconds: f64,
 }
 
-/// The jobs of a workload: heads that lie together and have equal lengths.
+/// Heads of a workload that lie together and have equal lengths.
 struct Batch<'w> {
+    /// All their keys.
     settings: Settings,
+    /// The jobs, one after the other.
+    jobs: Vec<Settings>,
     end: u64,
     heads: Range<usize>,
     tensors: &'w [QuantizedHead],
@@ -70,37 +76,40 @@ pub fn report(
     let batches = batches(spec, &config.job, &quantized)?;
     let program = Program::compile(&target.design)?;
     let start = Instant::now();
-    let run = |batch: &Batch<'_>| -> Result<(Job, Memory)> {
+    let run = |batch: &Batch<'_>| -> Result<(Vec<Job>, Memory)> {
         let memory = image(spec, &batch.settings, batch.tensors, batch.end);
         let mut system = System::new(spec, &program, memory, config.memory)?;
-        let job = system.check(&batch.settings).with_context(|| format!("heads {:?}", batch.heads))?;
-        Ok((job, system.memory().clone()))
+        let mut run = |job| system.check(job).with_context(|| format!("heads {:?}", batch.heads));
+        let jobs = batch.jobs.iter().map(&mut run).collect::<Result<_>>()?;
+        Ok((jobs, system.memory().clone()))
     };
-    let results: Vec<(Job, Memory)> = batches.par_iter().map(run).collect::<Result<_>>()?;
+    let results: Vec<(Vec<Job>, Memory)> = batches.par_iter().map(run).collect::<Result<_>>()?;
     let seconds = start.elapsed().as_secs_f64();
-    let cycles = results.iter().map(|(job, _)| job.cycles).sum();
+    let done = || results.iter().flat_map(|(jobs, _)| jobs);
+    let cycles = done().map(|job| job.cycles).sum();
     let mut counters = BTreeMap::new();
-    for (name, count) in results.iter().flat_map(|(job, _)| &job.counters) {
+    for (name, count) in done().flat_map(|job| &job.counters) {
         *counters.entry(*name).or_insert(0) += count;
     }
     let memories: Vec<&Memory> = results.iter().map(|(_, memory)| memory).collect();
+    let jobs: Vec<&Settings> = batches.iter().flat_map(|batch| &batch.jobs).collect();
     let beats = |direction: usize| {
-        let bytes: u64 = batches.iter().map(|batch| traffic(spec, &batch.settings)[direction]).sum();
+        let bytes: u64 = jobs.iter().map(|job| traffic(spec, job)[direction]).sum();
         (bytes as f64 / f64::from(spec.bus_bytes()) / config.memory.bandwidth).ceil() as u64
     };
     Ok(Report {
         workload: workload.source.clone(),
-        jobs: batches.len(),
+        jobs: jobs.len(),
         heads: workload.heads.len(),
         queries: workload.queries(),
         mask: mask_name(config.job.mask),
         cycles,
         utilisation: counters["USEFUL_STEPS"] as f64 / (f64::from(spec.engine.lanes) * cycles as f64),
         counters,
-        compute_cycles: batches.iter().map(|batch| compute_cycles(spec, &batch.settings)).sum(),
+        compute_cycles: jobs.iter().map(|job| compute_cycles(spec, job)).sum(),
         bus_cycles: [beats(0), beats(1)],
         memory: memory_name(spec, &config.memory),
-        error: (spec.engine.result == ResultForm::Row).then(|| error(spec, &batches, &memories, &workload)),
+        error: error(spec, &batches, &memories, &workload),
         seconds,
     })
 }
@@ -125,11 +134,12 @@ fn memory_name(spec: &AcceleratorSpec, timing: &Timing) -> String {
     }
 }
 
-/// Steps of a lane over all blocks: a key row takes as many cycles as there are slots.
+/// Steps of a lane over all blocks: a key row, and an initial state, takes as many cycles as there are slots.
 fn compute_cycles(spec: &AcceleratorSpec, settings: &Settings) -> u64 {
     let keys = |block: u32| spec.key_range(settings, block).len() as u64;
     let of_head: u64 = (0..spec.blocks(settings.queries)).map(keys).sum();
-    u64::from(settings.heads) * of_head * u64::from(spec.engine.interleave)
+    let states = if settings.initial { u64::from(settings.queries) } else { 0 };
+    u64::from(settings.heads) * (of_head + states) * u64::from(spec.engine.interleave)
 }
 
 fn batches<'w>(spec: &AcceleratorSpec, job: &JobConfig, quantized: &'w Quantized) -> Result<Vec<Batch<'w>>> {
@@ -149,8 +159,12 @@ fn batches<'w>(spec: &AcceleratorSpec, job: &JobConfig, quantized: &'w Quantized
             "heads {heads:?} do not divide into groups of job.group = {}",
             job.group
         );
-        let (settings, end) = settings(spec, job, [queries, keys, count])?.placed(spec, BASE);
-        batches.push(Batch { settings, end, tensors: &quantized.heads[heads.clone()], heads });
+        let settings = settings(spec, job, [queries, keys, count])?;
+        let (settings, end) = Settings { initial: job.pieces > 1, ..settings }.placed(spec, BASE);
+        // Pieces are whole blocks of keys, so that they give what all keys at once give.
+        let rows = keys.div_ceil(job.pieces).next_multiple_of(spec.engine.key_block.unwrap_or(1));
+        let jobs = if job.pieces > 1 { settings.pieces(rows) } else { vec![settings] };
+        batches.push(Batch { settings, jobs, end, tensors: &quantized.heads[heads.clone()], heads });
     }
     Ok(batches)
 }
@@ -171,6 +185,8 @@ fn settings(spec: &AcceleratorSpec, job: &JobConfig, lengths: [u32; 3]) -> Resul
         k: nowhere,
         v: nowhere,
         o: nowhere,
+        initial: false,
+        i: nowhere,
     };
     settings.check(spec).map_err(|cause| {
         anyhow::anyhow!(
@@ -183,9 +199,11 @@ fn settings(spec: &AcceleratorSpec, job: &JobConfig, lengths: [u32; 3]) -> Resul
 /// Mean and largest absolute error against float64 attention; rows that meet no key count as exact zeros.
 fn error(spec: &AcceleratorSpec, batches: &[Batch<'_>], after: &[&Memory], workload: &Workload) -> [f64; 2] {
     let d = workload.head_dim;
+    let model = || spec.engine.kernel.model(&spec.engine);
     let wide = |x: &[f32]| x.iter().map(|&x| f64::from(x)).collect::<Vec<_>>();
     let of_batch = |(batch, after): (&Batch<'_>, &&Memory)| {
-        let Settings { heads, kv_heads, queries, o, .. } = batch.settings;
+        let Settings { heads, kv_heads, queries, .. } = batch.settings;
+        let (o, model) = (batch.jobs.last().expect("a batch has a job").o, model());
         let (mut sum, mut count, mut largest) = (0.0, 0.0, 0.0f64);
         for h in 0..heads {
             let first = |head: u32| &workload.heads[batch.heads.start + head as usize];
@@ -194,9 +212,7 @@ fn error(spec: &AcceleratorSpec, batches: &[Batch<'_>], after: &[&Memory], workl
             let meets = |i: usize, j: usize| batch.settings.meets(i as u32, j as u32);
             let expected = reference(d, [&q, &k, &v], meets);
             for (i, row) in (0..queries).zip(expected.chunks_exact(d)) {
-                let bytes = (spec.result_beats() * spec.bus_bytes()) as usize;
-                let got = after.read(o.row(h, i), bytes).expect("results lie in memory");
-                let got = unpack(got, spec.engine.output.width(), d);
+                let got = result(spec, model.as_ref(), after, o.row(h, i)).expect("results lie in memory");
                 for (bits, &expected) in got.into_iter().zip(row) {
                     let error = (spec.engine.output.decode(bits) - expected).abs();
                     (sum, count, largest) = (sum + error, count + 1.0, largest.max(error));
@@ -208,6 +224,16 @@ fn error(spec: &AcceleratorSpec, batches: &[Batch<'_>], after: &[&Memory], workl
     let parts: Vec<[f64; 3]> = batches.par_iter().zip(after).map(of_batch).collect();
     let total = |i: usize| parts.iter().map(|part| part[i]).sum::<f64>();
     [total(0) / total(1).max(1.0), parts.iter().map(|part| part[2]).fold(0.0, f64::max)]
+}
+
+/// The result row at an address, or that of the state there.
+fn result(spec: &AcceleratorSpec, model: &dyn Model, memory: &Memory, address: u64) -> Option<Vec<u64>> {
+    if spec.engine.result == ResultForm::State {
+        let state = model::state(spec, memory, address)?;
+        return Some(functional::result(&spec.engine, model, state.as_ref()));
+    }
+    let bytes = memory.read(address, (spec.result_beats() * spec.bus_bytes()) as usize)?;
+    Some(unpack(bytes, spec.engine.output.width(), spec.engine.head_dim as usize))
 }
 
 impl Report {
@@ -237,9 +263,8 @@ impl Report {
                     .into(),
             ),
         ];
-        rows.extend(self.error.map(|[mean, largest]| {
-            ("error", format!("mean {mean:.5}, largest {largest:.5} against float64"))
-        }));
+        let [mean, largest] = self.error;
+        rows.push(("error", format!("mean {mean:.5}, largest {largest:.5} against float64")));
         rows.extend([
             ("cycles", format!("{}, utilisation {}", grouped(self.cycles), percent(self.utilisation))),
             (
@@ -318,12 +343,18 @@ pub fn recorded(
         let length = |rng: &mut Rng, most: u32| 1 + rng.below(u64::from(most)) as u32;
         let queries = length(&mut rng, (spec.block() + VECTOR_KEYS).min(spec.max_queries));
         let keys = length(&mut rng, VECTOR_KEYS.min(spec.max_keys));
-        let job = JobConfig { window: length(&mut rng, VECTOR_KEYS), group: 1, ..config.job };
+        let job = JobConfig { window: length(&mut rng, VECTOR_KEYS), group: 1, pieces: 1, ..config.job };
         let heads = 2.min(spec.heads).min(spec.kv_heads);
-        let (settings, end) = settings(spec, &job, [queries, keys, heads])?.placed(spec, BASE);
+        let settings = settings(spec, &job, [queries, keys, heads])?;
+        let initial = spec.engine.initial && rng.below(4) > 0;
+        let (settings, end) = Settings { initial, ..settings }.placed(spec, BASE);
         let tensors: Vec<QuantizedHead> =
             (0..heads).map(|_| random_head(spec, &mut rng, queries, keys)).collect();
-        *system.memory() = image(spec, &settings, &tensors, end);
+        let mut memory = image(spec, &settings, &tensors, end);
+        if initial {
+            place_states(spec, &settings, &mut memory, |_, _| random_state(&spec.engine, &mut rng));
+        }
+        *system.memory() = memory;
         system.check(&settings)?;
         results += (queries * heads) as usize;
     }

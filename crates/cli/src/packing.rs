@@ -26,7 +26,10 @@ impl Job {
         let queries = rows(&head.q[self.queries.start * d..self.queries.end * d]);
         let key_rows = || rows(&head.k).into_iter().zip(rows(&head.v));
         let block = |queries: &[Vec<u64>]| Block {
-            queries: queries.iter().map(|row| Query { row: row.clone(), active: true }).collect(),
+            queries: queries
+                .iter()
+                .map(|row| Query { row: row.clone(), active: true, initial: None })
+                .collect(),
             keys: key_rows().map(|(k, v)| KeyRow { k, v, meets: vec![true; queries.len()] }).collect(),
         };
         queries.chunks(spec.block() as usize).map(block).collect()

@@ -11,6 +11,7 @@ use anyhow::{Result, bail, ensure};
 use arith::operator::Case;
 use attention::config::{DesignConfig, EngineConfig};
 use attention::datapath::Step;
+use attention::merge::random_state;
 use attention::simulate::{Block, KeyRow, Query, Recording, Stalls, record};
 use attention::{EngineSpec, Workload};
 use hdl::{Design, Direction};
@@ -95,7 +96,7 @@ fn record_engine(
     seed: u64,
 ) -> Result<Recorded> {
     let program = Program::compile(&target.design)?;
-    let stalls = Stalls { q: pauses, kv: pauses, o: pauses, seed };
+    let stalls = Stalls { q: pauses, kv: pauses, o: pauses, i: pauses, seed };
     let (outcome, recording) = record(spec, &program, blocks, scale(spec), stalls)?;
     let expected: Vec<_> = blocks.iter().flat_map(|b| b.reference(spec, scale(spec))).collect();
     let wrong = expected.iter().zip(&outcome.rows).position(|(e, f)| e != f);
@@ -149,9 +150,13 @@ fn random_block(spec: &EngineSpec, rng: &mut Rng) -> Block {
     let queries = if rng.below(3) == 0 { 1 + rng.below(size) } else { size };
     let density = [0.0, 0.3, 0.9, 1.0][rng.below(4) as usize];
     let spread = [0.3, 1.0, 4.0][rng.below(3) as usize];
-    let queries = (0..queries)
-        .map(|_| Query { row: random_row(spec, rng, spread), active: rng.below(8) > 0 })
-        .collect();
+    let with_states = spec.initial && rng.below(4) > 0;
+    let mut query = || Query {
+        row: random_row(spec, rng, spread),
+        active: rng.below(8) > 0,
+        initial: if with_states { random_state(spec, rng) } else { None },
+    };
+    let queries = (0..queries).map(|_| query()).collect();
     let keys = (0..1 + rng.below(12))
         .map(|_| KeyRow {
             k: random_row(spec, rng, spread),

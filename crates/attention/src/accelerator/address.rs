@@ -74,24 +74,26 @@ pub(super) struct Requests<'b> {
     pub address: Signal<'b>,
 }
 
-/// Requests for query rows.
+/// Requests for rows of queries, or of their states.
 pub(super) struct QueryRequests<'b> {
     pub requests: Requests<'b>,
     /// They are for the job's first block, without which nothing is computed.
     pub urgent: Signal<'b>,
 }
 
-/// Requests for the query rows of a block after the other: those of the next block from when the engine has room for it
-/// and nothing of the last is under way.
+/// Requests for the rows of a block of queries after the other, of `q` or of `i`: those of the next block from when the
+/// engine has room for it and nothing of the last is under way.
 pub(super) fn of_queries<'b>(
     b: &'b ModuleBuilder,
     spec: &AcceleratorSpec,
     plan: &Plan<'b>,
+    rows_of: &str,
     tensor: TensorPorts<'b>,
     [accept, taken, room, drain]: [Signal<'b>; 4],
 ) -> QueryRequests<'b> {
-    let rows = walk::rows(b, "q_fetch_rows", spec, plan, accept, drain);
-    let address = of_rows(b, "q_address", plan.go, tensor, [accept, rows.head_last]);
+    let rows = walk::rows(b, &format!("{rows_of}_fetch_rows"), spec, plan, accept, drain);
+    let name = format!("{rows_of}_address");
+    let address = of_rows(b, &name, plan.go, tensor, [accept, rows.head_last]);
     let name = format!("query_fetch_{}", spec.block());
     let kind = Kind { name: &name, doc: "opens a block's requests when there is room for all of it" };
     let inputs = [
@@ -104,7 +106,7 @@ pub(super) fn of_queries<'b>(
         ("drain", drain),
     ];
     let width = value_width(u64::from(spec.block()));
-    let out = place(b, "q_fetch", kind, &inputs, |m, x| {
+    let out = place(b, &format!("{rows_of}_fetch"), kind, &inputs, |m, x| {
         let [active, block_last, accept] = x.all(["active", "block_last", "accept"]);
         let [taken, room, drain] = x.all(["taken", "room", "drain"]);
         let under_way = up_down(m, "under_way", width, accept, taken, drain);

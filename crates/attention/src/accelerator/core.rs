@@ -14,13 +14,14 @@ use super::feed;
 use super::job::{self, Job};
 use super::keys;
 use super::parts::{BIT, connect};
-use super::rows::{self, Gather, Send, beat_type, pack, unpack};
+use super::rows::{self, Gather, Send, beat_type, pack, split, unpack};
 use super::spec::{AcceleratorSpec, Cause, Interface};
 use super::stream;
 use super::tiles;
 use super::walk;
 use crate::config::ResultForm;
-use crate::simulate::RESULT_PORTS;
+use crate::functional;
+use crate::simulate::{RESULT_PORTS, STATE_PORTS};
 use arith::convert::number_type;
 use hdl::{ModuleBuilder, Signal, Type};
 
@@ -35,6 +36,15 @@ pub(super) struct Forward<'b> {
     pub kv_freed: Signal<'b>,
     /// The beat of a result is taken.
     pub o_take: Signal<'b>,
+    pub initial: Option<ForwardStates<'b>>,
+}
+
+/// Of initial states.
+pub(super) struct ForwardStates<'b> {
+    /// The state that the gatherer holds is taken.
+    pub take: Signal<'b>,
+    /// The engine takes the states of a block.
+    pub room: Signal<'b>,
 }
 
 /// Where rows come from.
@@ -43,16 +53,31 @@ pub(super) struct Source<'b> {
     pub q: Gather<'b>,
     /// Rows of keys with their values.
     pub kv: Gather<'b>,
+    /// Initial states.
+    pub initial: Option<Gather<'b>>,
     /// The keys wanted next, first and one after the last.
     pub range: [Signal<'b>; 2],
-    /// Beats of queries, and of keys, that move.
-    pub moved: [Signal<'b>; 2],
+    /// Beats of queries, of keys, and of initial states, that move.
+    pub moved: Vec<Signal<'b>>,
     /// The job, or what a drain awaits, gets on.
     pub activity: Signal<'b>,
     /// Nothing is under way.
     pub quiet: Signal<'b>,
     /// Nothing that a drain has not seen the end of may still come.
     pub settled: Signal<'b>,
+}
+
+impl<'b> Source<'b> {
+    /// Beats that move in a cycle, as wide as their counter wants them.
+    fn beats(&self, spec: &AcceleratorSpec) -> Signal<'b> {
+        match (&self.moved[..], spec.interface) {
+            (&[q, kv], _) => q + kv,
+            // Memory gives one of them at a time.
+            (&[q, kv, i], Interface::Dma) => (q | i) + kv,
+            (&[q, kv, i], Interface::Stream) => (q + kv + i).low(2),
+            _ => unreachable!("two kinds of rows, or three"),
+        }
+    }
 }
 
 /// Where results go.
@@ -93,6 +118,7 @@ pub(super) fn build(b: &ModuleBuilder, spec: &AcceleratorSpec) {
         q_room: wire("q_room"),
         kv_freed: wire("kv_freed"),
         o_take: wire("o_take"),
+        initial: spec.engine.initial.then(|| ForwardStates { take: wire("i_take"), room: wire("i_room") }),
     };
     let (source, mut found) = match spec.interface {
         Interface::Stream => stream::source(b, spec, &job, &forward),
@@ -181,12 +207,25 @@ fn compute<'b>(
         ("kv_last", keys.last),
         ("o_ready", o_ready),
     ];
-    inputs.extend(tiles.exponent.map(|exponent| ("kv_exp", exponent)));
+    // A block without keys raises no anchor.
+    let exponent = |exponent: Signal<'b>| match keys.nobody {
+        Some(nobody) => nobody.mux(b.zero(exponent.ty()), exponent).named("exponent_met"),
+        None => exponent,
+    };
+    inputs.extend(tiles.exponent.map(|e| ("kv_exp", exponent(e))));
+    let states = source.initial.as_ref().map(|states| StatePorts::new(b, spec, job, states));
+    inputs.extend(states.iter().flat_map(|states| states.inputs.clone()));
     inputs.extend(settings.iter().copied().filter(|(name, _)| *name == "scale"));
     let engine = connect(b, "engine", spec.engine.define(b), &inputs);
     b.drive(q_ready, engine.get("q_ready"));
     b.drive(forward.q_room, engine.get("q_ready"));
     b.drive(kv_ready, engine.get("kv_ready"));
+    let state_moves = states.zip(forward.initial.as_ref()).map(|(states, forward)| {
+        let moves = (states.valid & engine.get("i_ready")).named("state_moves");
+        b.drive(forward.take, moves & !drain);
+        b.drive(forward.room, engine.get("i_open"));
+        moves
+    });
 
     let [o_valid, o_last, o_empty] = engine.all(["o_valid", "o_last", "o_empty"]);
     let mut parts: Vec<Signal<'b>> = RESULT_PORTS.iter().filter_map(|name| engine.find(name)).collect();
@@ -213,11 +252,43 @@ fn compute<'b>(
         beats,
         all_out: !rows.active,
         quiet: !(progress.unended | progress.unanswered | queries.partial),
-        moved: out | (keys.valid & kv_ready),
+        moved: {
+            let moved = out | (keys.valid & kv_ready);
+            state_moves.map_or(moved, |state| moved | state)
+        },
         useful: keys.useful,
         skipped: keys.skipped,
         empty: out & o_empty & !drain,
         stalls: progress.stalls,
+    }
+}
+
+/// What the engine's port of initial states is given: those that were gathered, and empty ones in a drain.
+struct StatePorts<'b> {
+    valid: Signal<'b>,
+    inputs: Vec<(&'static str, Signal<'b>)>,
+}
+
+impl<'b> StatePorts<'b> {
+    fn new(
+        b: &'b ModuleBuilder,
+        spec: &AcceleratorSpec,
+        job: &Job<'b>,
+        states: &Gather<'b>,
+    ) -> StatePorts<'b> {
+        let ports = functional::state_ports(&spec.engine);
+        let types: Vec<Type> = ports.iter().map(|(_, ty)| *ty).chain([BIT]).collect();
+        let mut parts = split(states.row, &types);
+        let empty = parts.pop().expect("a state says whether it is empty");
+        let valid = (states.valid | job.drain).named("state_offered");
+        let enable = job.plan.initial.unwrap_or(b.lit(0, 1));
+        let mut inputs = vec![("i_enable", enable), ("i_valid", valid), ("i_empty", empty | job.drain)];
+        let name = |port: &str| {
+            let found = STATE_PORTS.iter().find(|name| name[2..] == *if port == "o" { "data" } else { port });
+            *found.expect("every part of a state has its port")
+        };
+        inputs.extend(ports.iter().zip(parts).map(|((port, _), part)| (name(port), part)));
+        StatePorts { valid, inputs }
     }
 }
 
@@ -253,7 +324,7 @@ fn counts<'b>(
         other,
         engine.skipped,
         engine.empty,
-        bytes(source.moved[0] + source.moved[1]),
+        bytes(source.beats(spec)),
         bytes(sink.moved.extend(2)),
     ];
     for ((name, width), value) in spec.counters().into_iter().zip(values) {

@@ -2,7 +2,8 @@
 //!
 //! A row is a burst, or more where it would cross 4 KiB or exceed 256 beats. Rows are asked for only when there is a place
 //! for them, so that what is read is never held up: many reads are under way at once, and reads of queries (ID 0) and of
-//! keys and values (ID 1) do not wait for each other. In a drain no more is asked for, and what has been is awaited.
+//! keys and values (ID 1) do not wait for each other, nor for those of initial states (ID 2), which the engine takes as
+//! they come. In a drain no more is asked for, and what has been is awaited.
 
 use super::address::{self, address_type, in_bytes};
 use super::core::{Forward, Sink, Source};
@@ -60,17 +61,24 @@ pub(super) fn source<'b>(
     let (plan, drain) = (&job.plan, job.drain);
     let [q, k, v] = ["q", "k", "v"].map(|t| address::tensor(spec, settings, t));
     let [q_accept, kv_accept] = ["q_accept", "kv_accept"].map(|name| b.wire(name, BIT));
-    let q_asks = address::of_queries(b, spec, plan, q, [q_accept, forward.q_take, forward.q_room, drain]);
+    let q_asks =
+        address::of_queries(b, spec, plan, "q", q, [q_accept, forward.q_take, forward.q_room, drain]);
     let kv_asks = address::of_keys(b, spec, plan, [k, v], [kv_accept, forward.kv_freed, drain]);
 
+    let i_asks = forward.initial.as_ref().map(|states| {
+        let (tensor, accept) = (address::tensor(spec, settings, "i"), b.wire("i_accept", BIT));
+        let moves = [accept, states.take, states.room, drain];
+        (accept, address::of_queries(b, spec, plan, "i", tensor, moves).requests)
+    });
+
     let ready = b.wire("ar_skid_ready", BIT);
-    let name = format!("read_requests_{}", spec.row_beats());
+    let name = format!("read_requests_{}{}", spec.row_beats(), with_states(spec));
     let kind = Kind {
         name: &name,
         doc: "bursts of the rows asked for, queries and keys in turn after the first block of queries",
     };
     let keys = &kv_asks.requests;
-    let inputs = [
+    let mut inputs = vec![
         ("q_valid", q_asks.requests.valid),
         ("q_address", q_asks.requests.address),
         ("q_urgent", q_asks.urgent),
@@ -79,9 +87,13 @@ pub(super) fn source<'b>(
         ("ready", ready),
         ("drain", drain),
     ];
+    inputs.extend(i_asks.iter().flat_map(|(_, i)| [("i_valid", i.valid), ("i_address", i.address)]));
     let ask = place(b, "read_requests", kind, &inputs, |m, x| requests_body(m, x, spec));
     b.drive(q_accept, ask.get("q_accept"));
     b.drive(kv_accept, ask.get("kv_accept"));
+    if let Some((accept, _)) = i_asks {
+        b.drive(accept, ask.get("i_accept"));
+    }
     let fields = ask.all(["address", "length", "id"]);
     let ar = skid::call(b, "ar_skid", ask.get("valid"), &fields, b.input("m_axi_arready", BIT));
     b.drive(ready, ar.ready);
@@ -92,18 +104,25 @@ pub(super) fn source<'b>(
     constants(b, spec, "ar");
 
     let back = answers(b, spec, ask.get("moves"), drain);
-    let [q_beat, kv_beat] = back.beats;
+    let (q_beat, kv_beat) = (back.beats[0], back.beats[1]);
     let tag = b.wire("q_block_last", BIT);
     let q = gather(b, "q_gather", spec.row_beats(), [q_beat, back.data, tag], forward.q_take, drain);
     let none = b.lit(0, 1);
     let kv = gather(b, "kv_gather", 2 * spec.row_beats(), [kv_beat, back.data, none], forward.kv_take, drain);
     b.drive(back.room[0], q.ready);
     b.drive(back.room[1], kv.ready);
+    let initial = forward.initial.as_ref().map(|states| {
+        let beat = [back.beats[2], back.data, none];
+        let gathered = gather(b, "i_gather", spec.state_beats(), beat, states.take, drain);
+        b.drive(back.room[2], gathered.ready);
+        gathered
+    });
     let rows = walk::rows(b, "q_rows", spec, plan, q.done, drain);
     b.drive(tag, rows.block_last);
     let source = Source {
         q,
         kv,
+        initial,
         range: kv_asks.range,
         moved: back.beats,
         activity: back.moved,
@@ -113,13 +132,25 @@ pub(super) fn source<'b>(
     (source, back.errors)
 }
 
+/// What the name of a module has where there are initial states.
+fn with_states(spec: &AcceleratorSpec) -> String {
+    if spec.engine.initial { format!("_s{}", spec.state_beats()) } else { String::new() }
+}
+
+/// Type of an ID.
+fn id_type(spec: &AcceleratorSpec) -> Type {
+    Type::unsigned(if spec.engine.initial { 2 } else { 1 })
+}
+
 fn requests_body<'m>(m: &'m ModuleBuilder, x: &Named<'m>, spec: &AcceleratorSpec) -> Outputs<'m> {
     let [q_valid, kv_valid, ready, drain] = x.all(["q_valid", "kv_valid", "ready", "drain"]);
     let valid = flag(m, "row_here");
     let keys_next = flag(m, "keys_next");
     let address = m.register("row_address", address_type(spec));
-    let left = m.register("beats_left", Type::unsigned(value_width(u64::from(spec.row_beats()))));
-    let id = m.register("row_id", BIT);
+    let initial = x.find("i_valid");
+    let longest = spec.row_beats().max(initial.map_or(0, |_| spec.state_beats()));
+    let left = m.register("beats_left", Type::unsigned(value_width(u64::from(longest))));
+    let id = m.register("row_id", id_type(spec));
 
     let burst = burst(spec, address.q, left.q);
     let rest = (left.q.extend(burst.width()) - burst).low(left.q.width()).named("beats_after");
@@ -128,31 +159,43 @@ fn requests_body<'m>(m: &'m ModuleBuilder, x: &Named<'m>, spec: &AcceleratorSpec
     let free = ((!valid.q | row_end) & !drain).named("free");
     let keys = (kv_valid & ((keys_next.q & !x.get("q_urgent")) | !q_valid)).named("keys_turn");
     let load = (free & (q_valid | kv_valid)).named("load");
-    keys_next.enable(load).set(!keys);
-    valid.set((load | (valid.q & !row_end)) & !drain);
+    // The engine stands still for states: they come first.
+    let state_load = initial.map(|valid| (free & valid).named("load_state"));
+    let (row_load, any_load) = match state_load {
+        None => (load, load),
+        Some(state) => (load & !state, load | state),
+    };
+    keys_next.enable(row_load).set(!keys);
+    valid.set((any_load | (valid.q & !row_end)) & !drain);
     let chosen = keys.mux(x.get("kv_address"), x.get("q_address"));
+    let chosen = state_load.map_or(chosen, |state| state.mux(x.get("i_address"), chosen));
     let onward = (address.q + burst).low(address.q.width());
-    address.enable(load | moves).set(load.mux(chosen, onward));
-    left.enable(load | moves).set(load.mux(m.lit(u64::from(spec.row_beats()), rest.width()), rest));
-    id.enable(load).set(keys);
-    vec![
-        ("q_accept", load & !keys),
-        ("kv_accept", load & keys),
+    address.enable(any_load | moves).set(any_load.mux(chosen, onward));
+    let beats = |beats: u32| m.lit(u64::from(beats), rest.width());
+    let of_row = beats(spec.row_beats());
+    let of_row = state_load.map_or(of_row, |state| state.mux(beats(spec.state_beats()), of_row));
+    left.enable(any_load | moves).set(any_load.mux(of_row, rest));
+    id.enable(any_load).set(state_load.map_or(keys, |state| m.concat(&[state, keys & !state])));
+    let mut outputs = vec![
+        ("q_accept", row_load & !keys),
+        ("kv_accept", row_load & keys),
         ("valid", valid.q & !drain),
         ("moves", moves),
         ("address", address.q),
         ("length", length(burst)),
         ("id", id.q),
-    ]
+    ];
+    outputs.extend(state_load.map(|load| ("i_accept", load)));
+    outputs
 }
 
 /// What has been read.
 struct Answers<'b> {
-    /// A beat of queries, of keys.
-    beats: [Signal<'b>; 2],
+    /// A beat of queries, of keys, of initial states.
+    beats: Vec<Signal<'b>>,
     data: Signal<'b>,
-    /// To be driven: there is room for a beat of queries, of keys.
-    room: [Signal<'b>; 2],
+    /// To be driven: there is room for a beat of queries, of keys, of initial states.
+    room: Vec<Signal<'b>>,
     /// A beat comes, wanted or not.
     moved: Signal<'b>,
     quiet: Signal<'b>,
@@ -166,18 +209,21 @@ fn answers<'b>(
     drain: Signal<'b>,
 ) -> Answers<'b> {
     let port = |name: &str, ty: Type| b.input(&format!("m_axi_r{name}"), ty);
-    let [data, id, resp] =
-        [("data", beat_type(spec)), ("id", BIT), ("resp", Type::unsigned(2))].map(|(n, ty)| port(n, ty));
+    let [data, id, resp] = [("data", beat_type(spec)), ("id", id_type(spec)), ("resp", Type::unsigned(2))]
+        .map(|(n, ty)| port(n, ty));
     let (last, valid) = (port("last", BIT), port("valid", BIT));
     let ready = b.wire("r_ready", BIT);
     let skid = skid::call(b, "r_skid", valid, &[data, id, resp, last], ready);
     b.output("m_axi_rready", skid.ready);
-    let room = ["q_room", "kv_room"].map(|name| b.wire(&format!("{name}_for_beat"), BIT));
+    let kinds = if spec.engine.initial { 3 } else { 2 };
+    let rooms = &["q_room", "kv_room", "i_room"][..kinds];
+    let room: Vec<_> = rooms.iter().map(|name| b.wire(&format!("{name}_for_beat"), BIT)).collect();
     // As many bursts as rows that there are places for, each in up to three.
-    let most = 3 * (u64::from(spec.block()) + 4 * u64::from(spec.key_tile));
-    let name = format!("read_answers_{most}");
+    let blocks = if spec.engine.initial { 2 } else { 1 };
+    let most = 3 * (blocks * u64::from(spec.block()) + 4 * u64::from(spec.key_tile));
+    let name = format!("read_answers_{most}{}", with_states(spec));
     let kind = Kind { name: &name, doc: "sorts what is read by its ID, awaits what has been asked for" };
-    let inputs = [
+    let mut inputs = vec![
         ("valid", skid.valid),
         ("id", skid.data[1]),
         ("resp", skid.data[2]),
@@ -187,31 +233,41 @@ fn answers<'b>(
         ("kv_room", room[1]),
         ("drain", drain),
     ];
+    inputs.extend(room.get(2).map(|&room| ("i_room", room)));
     let out = place(b, "read_answers", kind, &inputs, |m, x| {
         let [valid, id, resp, last] = x.all(["valid", "id", "resp", "last"]);
         let [asked, q_room, kv_room, drain] = x.all(["asked", "q_room", "kv_room", "drain"]);
         // What a drain has not awaited, its watchdog having ended it, belongs to no later job.
         let stale = flag(m, "stale");
         let swallow = (drain | stale.q).named("swallow");
-        let ready = (swallow | id.mux(kv_room, q_room)).named("taken");
+        let (of_keys, of_states) = match x.find("i_room") {
+            None => (id, None),
+            Some(room) => (id.bit(0), Some((id.bit(1), room))),
+        };
+        let has_room = of_keys.mux(kv_room, q_room);
+        let has_room = of_states.map_or(has_room, |(state, room)| state.mux(room, has_room));
+        let ready = (swallow | has_room).named("taken");
         let moved = (valid & ready).named("moved");
         let under_way = up_down(m, "under_way", value_width(most), asked, moved & last, m.lit(0, 1));
         let waits = under_way.reduce_or();
         stale.set(swallow & waits);
-        vec![
+        let of_queries = of_states.map_or(!of_keys, |(state, _)| !(of_keys | state));
+        let mut outputs = vec![
             ("ready", ready),
-            ("q_beat", moved & !id & !swallow),
-            ("kv_beat", moved & id & !swallow),
+            ("q_beat", moved & of_queries & !swallow),
+            ("kv_beat", moved & of_keys & !swallow),
             ("moved", moved),
             ("quiet", !waits),
             ("slave_error", moved & resp.eq_const(2)),
             ("decode_error", moved & resp.eq_const(3)),
-        ]
+        ];
+        outputs.extend(of_states.map(|(state, _)| ("i_beat", moved & state & !swallow)));
+        outputs
     });
     b.drive(ready, out.get("ready"));
     let [slave, decode] = out.all(["slave_error", "decode_error"]);
     Answers {
-        beats: out.all(["q_beat", "kv_beat"]),
+        beats: ["q_beat", "kv_beat", "i_beat"].iter().filter_map(|name| out.find(name)).collect(),
         data: skid.data[0],
         room,
         moved: out.get("moved"),
@@ -237,7 +293,7 @@ pub(super) fn sink<'b>(
     let w_valid = wire("w_skid_valid");
     let [bvalid, bresp] =
         [("valid", 1), ("resp", 2)].map(|(n, w)| b.input(&format!("m_axi_b{n}"), Type::unsigned(w)));
-    b.input("m_axi_bid", BIT);
+    b.input("m_axi_bid", id_type(spec));
     let name = format!("row_writer_{}", spec.result_beats());
     let kind = Kind { name: &name, doc: "bursts of a row, and what has been written and not answered" };
     let inputs = [
@@ -262,7 +318,7 @@ pub(super) fn sink<'b>(
     b.output("m_axi_awvalid", aw.valid);
     b.output_when("m_axi_awaddr", in_bytes(aw.data[0]), "m_axi_awvalid");
     b.output_when("m_axi_awlen", aw.data[1], "m_axi_awvalid");
-    b.output("m_axi_awid", b.lit(0, 1));
+    b.output("m_axi_awid", b.lit(0, id_type(spec).width));
     constants(b, spec, "aw");
     b.output("m_axi_wvalid", w.valid);
     b.output_when("m_axi_wdata", w.data[0], "m_axi_wvalid");

@@ -64,6 +64,8 @@ pub(super) struct Plan<'b> {
     pub causal: Signal<'b>,
     /// Queries meet no key before their window.
     pub windowed: Signal<'b>,
+    /// Queries begin with states; where there is hardware for it.
+    pub initial: Option<Signal<'b>>,
 }
 
 /// The job control and what it says.
@@ -128,6 +130,7 @@ pub(super) fn call<'b>(
         window_rest: out.get("window_rest"),
         causal: out.get("causal"),
         windowed: out.get("windowed"),
+        initial: out.find("begins_with_states"),
     };
     let [busy, run, drain] = out.all(["busy", "run", "drain"]);
     let [done_set, error_set, error_cause] = out.all(["done_set", "error_set", "error_cause"]);
@@ -202,10 +205,11 @@ fn refused<'m>(m: &'m ModuleBuilder, x: &Named<'m>, spec: &AcceleratorSpec) -> S
     ];
     if spec.interface == Interface::Dma {
         let low = spec.bus_bytes().ilog2();
-        let tensors = ["q", "k", "v", "o"].map(|t| {
+        let tensors = spec.tensors().into_iter().map(|t| {
             let [base, row, head] = ["base", "row_stride", "head_stride"].map(|s| x.get(&format!("{t}_{s}")));
             base.low(low) | row.low(low) | head.low(low)
         });
+        let tensors: Vec<Signal<'m>> = tensors.collect();
         checks.push((Cause::Unaligned, tensors.into_iter().reduce(|a, b| a | b).expect("four").reduce_or()));
     }
     checks.push((Cause::OpenTransfers, !x.get("settled")));
@@ -266,7 +270,7 @@ fn plan<'m>(
     let supports = |least: MaskSupport| m.lit(u64::from(spec.mask >= least), 1);
     let windowed = mask.eq_const(2) & supports(MaskSupport::SlidingWindow);
     let causal = (mask.eq_const(1) | windowed) & supports(MaskSupport::Causal);
-    vec![
+    let mut plan = vec![
         ("last_query", kept("last_query", minus_one_of(queries, position.width - 1))),
         ("last_head", kept("last_head", minus_one_of(heads, spec.head_type().width))),
         ("last_of_group", division.rest),
@@ -275,7 +279,9 @@ fn plan<'m>(
         ("window_rest", kept("window_rest", window_rest)),
         ("causal", kept("causal", causal)),
         ("windowed", kept("windowed", windowed)),
-    ]
+    ];
+    plan.extend(x.find("initial").map(|initial| ("begins_with_states", kept("begins_with_states", initial))));
+    plan
 }
 
 fn minus_one_of(x: Signal<'_>, width: u32) -> Signal<'_> {

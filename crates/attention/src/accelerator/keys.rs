@@ -19,6 +19,8 @@ pub(super) struct Keys<'b> {
     pub mask: Signal<'b>,
     /// It is the last of its block.
     pub last: Signal<'b>,
+    /// It is that of a block without keys, so that what it holds means nothing; where states make a difference of it.
+    pub nobody: Option<Signal<'b>>,
     /// The row offered is from the tile buffers, and is taken.
     pub take: Signal<'b>,
     /// There are blocks to come, or one at hand.
@@ -70,7 +72,7 @@ pub(super) fn call<'b>(
     b.drive(take, out.get("block_take"));
     let [valid, mask, last, take] = out.all(["valid", "mask", "last", "row_take"]);
     let [more, useful, skipped] = out.all(["more", "useful", "skipped"]);
-    Keys { valid, mask, last, take, more, useful, skipped }
+    Keys { valid, mask, last, nobody: out.find("met_by_nobody"), take, more, useful, skipped }
 }
 
 fn body<'m>(m: &'m ModuleBuilder, x: &Named<'m>, spec: &AcceleratorSpec, count: ModuleId) -> Outputs<'m> {
@@ -103,7 +105,7 @@ fn body<'m>(m: &'m ModuleBuilder, x: &Named<'m>, spec: &AcceleratorSpec, count: 
     let live = (!(drain | empty.q)).broadcast(spec.block());
     let inputs = [("valid", done & !empty.q), ("meets", mask.q & active.q), ("queries", block_queries.q)];
     let steps = connect(m, "step_count", count, &inputs);
-    vec![
+    let mut outputs = vec![
         ("block_take", load),
         ("valid", valid),
         ("mask", mask.q & live),
@@ -112,7 +114,11 @@ fn body<'m>(m: &'m ModuleBuilder, x: &Named<'m>, spec: &AcceleratorSpec, count: 
         ("more", running.q | block_valid),
         ("useful", steps.get("useful")),
         ("skipped", steps.get("skipped")),
-    ]
+    ];
+    if spec.engine.initial && spec.engine.anchor_type().is_some() {
+        outputs.push(("met_by_nobody", empty.q));
+    }
+    outputs
 }
 
 /// Which queries of the block meet the key with this threshold.

@@ -1,7 +1,10 @@
 //! Memory as the accelerator sees it, and rows in it: elements little-end first at their width, padded with zeros to whole
 //! beats.
 
+use super::model::state_bytes;
 use super::spec::{AcceleratorSpec, Settings, Tensor};
+use crate::functional;
+use crate::kernel::State;
 use crate::workload::QuantizedHead;
 
 /// A stretch of memory.
@@ -83,10 +86,11 @@ impl Bits {
 /// Bytes of a gap between tensors, which nothing may touch.
 const GAP: u64 = 256;
 
-/// Where q, k, v and o lie when they are placed one after the other from `base`, with gaps between them; and their end.
-pub fn layout(spec: &AcceleratorSpec, settings: &Settings, base: u64) -> ([Tensor; 4], u64) {
-    let row = u64::from(spec.row_beats() * spec.bus_bytes());
-    let result = u64::from(spec.result_beats() * spec.bus_bytes());
+/// Where q, k, v, o and, if the job has them, the initial states lie when they are placed one after the other from `base`,
+/// with gaps between them; and their end.
+pub fn layout(spec: &AcceleratorSpec, settings: &Settings, base: u64) -> ([Tensor; 5], u64) {
+    let [row, result, state] = [spec.row_beats(), spec.result_beats(), spec.state_beats()]
+        .map(|beats| u64::from(beats * spec.bus_bytes()));
     let (queries, keys) = (settings.queries, settings.keys);
     let mut next = base;
     let shapes = [
@@ -94,11 +98,14 @@ pub fn layout(spec: &AcceleratorSpec, settings: &Settings, base: u64) -> ([Tenso
         (settings.kv_heads, keys, row),
         (settings.kv_heads, keys, row),
         (settings.heads, queries, result),
+        (if settings.initial { settings.heads } else { 0 }, queries, state),
     ];
     let tensors = shapes.map(|(heads, rows, row_stride)| {
         let head_stride = row_stride * u64::from(rows);
         let tensor = Tensor { base: next, row_stride, head_stride };
-        next += head_stride * u64::from(heads) + GAP;
+        if heads > 0 {
+            next += head_stride * u64::from(heads) + GAP;
+        }
         tensor
     });
     (tensors, next)
@@ -107,7 +114,9 @@ pub fn layout(spec: &AcceleratorSpec, settings: &Settings, base: u64) -> ([Tenso
 /// A memory image that holds the rows of all heads where `settings` has them. Keys and values are those of the first query
 /// head of every group. Gaps and padding hold a pattern; results and what nobody writes too.
 pub fn image(spec: &AcceleratorSpec, settings: &Settings, heads: &[QuantizedHead], end: u64) -> Memory {
-    let base = [settings.q, settings.k, settings.v, settings.o].iter().map(|t| t.base).min().unwrap_or(0);
+    let initial = settings.initial.then_some(settings.i);
+    let tensors = [settings.q, settings.k, settings.v, settings.o].into_iter().chain(initial);
+    let base = tensors.map(|t| t.base).min().unwrap_or(0);
     let mut memory = Memory { base, bytes: vec![0xa5; (end - base) as usize] };
     let mut place = |tensor: Tensor, head: u32, rows: &[u64]| {
         for (i, row) in rows.chunks_exact(spec.engine.head_dim as usize).enumerate() {
@@ -127,11 +136,29 @@ pub fn image(spec: &AcceleratorSpec, settings: &Settings, heads: &[QuantizedHead
     memory
 }
 
+/// Puts the initial state of every query of every head where the job has it.
+///
+/// # Panics
+/// When the memory does not hold them.
+pub fn place_states(
+    spec: &AcceleratorSpec,
+    settings: &Settings,
+    memory: &mut Memory,
+    mut state: impl FnMut(u32, u32) -> Option<State>,
+) {
+    for (head, query) in (0..settings.heads).flat_map(|head| (0..settings.queries).map(move |i| (head, i))) {
+        let state = state(head, query);
+        let packed = functional::pack(&spec.engine, state.as_ref()).concat();
+        let bytes = state_bytes(spec, &packed, state.is_none());
+        memory.write(settings.i.row(head, query), &bytes).expect("the memory holds every state");
+    }
+}
+
 impl Settings {
     /// The settings with their tensors where [`layout`] places them from `base`; and the tensors' end.
     pub fn placed(self, spec: &AcceleratorSpec, base: u64) -> (Settings, u64) {
-        let ([q, k, v, o], end) = layout(spec, &self, base);
-        (Settings { q, k, v, o, ..self }, end)
+        let ([q, k, v, o, i], end) = layout(spec, &self, base);
+        (Settings { q, k, v, o, i, ..self }, end)
     }
 }
 
@@ -139,10 +166,11 @@ impl Settings {
 pub fn traffic(spec: &AcceleratorSpec, settings: &Settings) -> [u64; 2] {
     let row = u64::from(spec.row_beats() * spec.bus_bytes());
     let result = u64::from(spec.result_beats() * spec.bus_bytes());
+    let state = if settings.initial { u64::from(spec.state_beats() * spec.bus_bytes()) } else { 0 };
     let block = |block: u32| {
         let keys = spec.key_range(settings, block);
         let queries = spec.query_range(settings, block);
-        row * (2 * keys.len() as u64 + queries.len() as u64)
+        row * (2 * keys.len() as u64 + queries.len() as u64) + state * queries.len() as u64
     };
     let reads: u64 = (0..spec.blocks(settings.queries)).map(block).sum();
     let heads = u64::from(settings.heads);

@@ -4,9 +4,12 @@
 use super::memory::{Bits, Memory, unpack};
 use super::spec::{AcceleratorSpec, Cause, Settings, Tensor};
 use crate::config::ResultForm;
-use crate::functional::{self, ResultRow};
+use crate::functional::{self, Initial, ResultRow, Start};
+use crate::kernel::State;
+use hdl::Type;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// What a job counts, as the registers of the same names do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -93,56 +96,86 @@ impl Job<'_> {
         Ok(unpack(bytes, engine.dot.operand.width(), engine.head_dim as usize))
     }
 
+    /// What the queries of a block begin with.
+    fn initial(&self, head: u32, queries: Range<u32>) -> Result<Vec<Initial>, Cause> {
+        let spec = &self.spec.engine;
+        if !(spec.initial && self.settings.initial) {
+            return Ok(vec![Initial::default(); queries.len()]);
+        }
+        let states = queries.map(|query| state(self.spec, self.memory, self.settings.i.row(head, query)));
+        let states: Option<Vec<_>> = states.collect();
+        let states = states.ok_or(Cause::ReadDecodeError)?;
+        Ok(functional::initials(spec.kernel.model(spec).as_ref(), states))
+    }
+
     /// The results of a block's queries.
     fn block(&self, head: u32, block: u32) -> Result<(Vec<ResultRow>, Counts), Cause> {
         let Job { spec, settings, .. } = *self;
         let (queries, keys) = (spec.query_range(settings, block), spec.key_range(settings, block));
         let bytes = |rows: usize, beats: u32| rows as u64 * u64::from(beats * spec.bus_bytes());
         let bytes_written = bytes(queries.len(), spec.result_beats());
-        if keys.is_empty() {
-            let bytes_read = bytes(queries.len(), spec.row_beats());
-            let empty_rows = queries.len() as u64;
-            let counts = Counts { empty_rows, bytes_read, bytes_written, ..Counts::default() };
-            let none = functional::attend(&spec.engine, &[], &[], &[], None, |_| false);
-            return Ok((vec![none; queries.len()], counts));
-        }
+        let initial = self.initial(head, queries.clone())?;
+        let beats_of_query = spec.row_beats() + if settings.initial { spec.state_beats() } else { 0 };
         let kv_head = settings.kv_head(head);
         let rows = |tensor| keys.clone().map(|j| self.row(tensor, kv_head, j)).collect::<Result<Vec<_>, _>>();
         let (k, v) = (rows(settings.k)?, rows(settings.v)?);
         let scale = spec.engine.dot.scale.map(|_| settings.scale);
-        let result = |i: u32| {
+        let model = spec.engine.kernel.model(&spec.engine);
+        let result = |(i, initial): (u32, Initial)| {
             let query = self.row(settings.q, head, i)?;
             let meets = |j: usize| settings.meets(i, keys.start + j as u32);
-            Ok(functional::attend(&spec.engine, &query, &k, &v, scale, meets))
+            let start = Start { query: &query, initial };
+            Ok(functional::attend_from(&spec.engine, model.as_ref(), start, &k, &v, scale, meets))
         };
-        let results = queries.clone().map(result).collect::<Result<Vec<_>, Cause>>()?;
+        let results = queries.clone().zip(initial).map(result).collect::<Result<Vec<_>, Cause>>()?;
         let met = |i: u32| keys.clone().filter(|&j| settings.meets(i, j)).count() as u64;
         let useful_steps = queries.clone().map(met).sum();
         let counts = Counts {
             useful_steps,
             skipped: (queries.len() * keys.len()) as u64 - useful_steps,
             empty_rows: results.iter().filter(|result| result.empty).count() as u64,
-            bytes_read: bytes(queries.len() + 2 * keys.len(), spec.row_beats()),
+            bytes_read: bytes(queries.len(), beats_of_query) + bytes(2 * keys.len(), spec.row_beats()),
             bytes_written,
         };
         Ok((results, counts))
     }
 }
 
-/// A result as it lies in memory: the row's elements, or the state's ports and whether it is empty.
+/// The partial state in memory at an address; `None` if there is no memory.
+pub fn state(spec: &AcceleratorSpec, memory: &Memory, address: u64) -> Option<Option<State>> {
+    let bytes = memory.read(address, (spec.state_beats() * spec.bus_bytes()) as usize)?;
+    let bits = unpack(bytes, 1, spec.state_bits() as usize);
+    let mut left = bits.as_slice();
+    let mut next = |width: u32| {
+        let (bits, rest) = left.split_at(width as usize);
+        left = rest;
+        bits.iter().rev().fold(0, |pattern, bit| pattern << 1 | bit)
+    };
+    let port = |(_, ty): (_, Type)| (0..ty.count).map(|_| next(ty.width)).collect::<Vec<_>>();
+    let ports: Vec<Vec<u64>> = functional::state_ports(&spec.engine).into_iter().map(port).collect();
+    let empty = left[0] == 1;
+    Some((!empty).then(|| functional::unpack(&spec.engine, &ports)))
+}
+
+/// A result as it lies in memory: the row's elements, or the state.
 fn result_bytes(spec: &AcceleratorSpec, result: &ResultRow) -> Vec<u8> {
-    let engine = &spec.engine;
-    let mut bits = Bits::default();
-    match engine.result {
-        ResultForm::Row => result.row.iter().for_each(|&element| bits.push(element, engine.output.width())),
-        ResultForm::State => {
-            let widths = functional::state_ports(engine)
-                .into_iter()
-                .flat_map(|(_, ty)| std::iter::repeat_n(ty.width, ty.count as usize));
-            result.row.iter().zip(widths).for_each(|(&element, width)| bits.push(element, width));
-            bits.push(result.empty.into(), 1);
-        }
+    if spec.engine.result == ResultForm::State {
+        return state_bytes(spec, &result.row, result.empty);
     }
+    let mut bits = Bits::default();
+    result.row.iter().for_each(|&element| bits.push(element, spec.engine.output.width()));
     bits.bytes.resize((spec.result_beats() * spec.bus_bytes()) as usize, 0);
+    bits.bytes
+}
+
+/// A partial state as it lies in memory: the elements of [`functional::pack`], and whether it is empty.
+pub fn state_bytes(spec: &AcceleratorSpec, packed: &[u64], empty: bool) -> Vec<u8> {
+    let mut bits = Bits::default();
+    let widths = functional::state_ports(&spec.engine)
+        .into_iter()
+        .flat_map(|(_, ty)| std::iter::repeat_n(ty.width, ty.count as usize));
+    packed.iter().zip(widths).for_each(|(&element, width)| bits.push(element, width));
+    bits.push(empty.into(), 1);
+    bits.bytes.resize((spec.state_beats() * spec.bus_bytes()) as usize, 0);
     bits.bytes
 }

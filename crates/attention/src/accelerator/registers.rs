@@ -132,12 +132,15 @@ impl Map {
     pub fn new(spec: &AcceleratorSpec) -> Map {
         let has = |name: &str| match name {
             "SCALE" => spec.engine.dot.scale.is_some(),
+            "INITIAL" => spec.engine.initial,
+            name if name.starts_with("I_") => spec.engine.initial && spec.interface == Interface::Dma,
             "BLOCK_LO" | "BLOCK_HI" => spec.interface == Interface::Stream,
             _ => spec.interface == Interface::Dma || !name.ends_with("_BASE") && !name.ends_with("_STRIDE"),
         };
         let mut registers: Vec<Register> =
             [constants(spec), control(), configuration(spec), live(), counters()].concat();
         registers.retain(|register| has(register.name));
+        registers.sort_by_key(|register| register.offset);
         Map { registers }
     }
 
@@ -179,6 +182,7 @@ fn setting(settings: &Settings, register: &str) -> u64 {
         "Q" => settings.q,
         "K" => settings.k,
         "V" => settings.v,
+        "I" => settings.i,
         _ => settings.o,
     };
     match register {
@@ -189,6 +193,7 @@ fn setting(settings: &Settings, register: &str) -> u64 {
         "MASK" => settings.mask as u64,
         "WINDOW" => settings.window.into(),
         "SCALE" => settings.scale,
+        "INITIAL" => settings.initial.into(),
         name if name.ends_with("_BASE") => tensor.base,
         name if name.ends_with("_ROW_STRIDE") => tensor.row_stride,
         name if name.ends_with("_HEAD_STRIDE") => tensor.head_stride,
@@ -239,7 +244,7 @@ fn constants(spec: &AcceleratorSpec) -> Vec<Register> {
         field("ROW", 0, 16, spec.row_beats().into(), "Beats of a query, key or value row."),
         field("RESULT", 16, 16, spec.result_beats().into(), "Beats of a result row."),
     ];
-    let features = vec![
+    let mut features = vec![
         field("MASK", 0, 2, spec.mask as u64, "Masks: 0 none, 1 causal, 2 causal and sliding window."),
         field(
             "DMA",
@@ -250,6 +255,10 @@ fn constants(spec: &AcceleratorSpec) -> Vec<Register> {
         ),
         field("SCALE", 5, 1, engine.dot.scale.is_some().into(), "There is a register SCALE."),
     ];
+    if engine.initial {
+        features.push(field("INITIAL", 6, 1, 1, "There is a register INITIAL."));
+        features.push(field("STATE_BEATS", 16, 16, spec.state_beats().into(), "Beats of an initial state."));
+    }
     let constant = |name, offset, fields, doc| Register {
         name,
         offset,
@@ -333,6 +342,7 @@ fn configuration(spec: &AcceleratorSpec) -> Vec<Register> {
             scale.map_or(0, |format| format.one()),
             "Factor of the scores, a number of SCORE_FORMAT.",
         ),
+        word("INITIAL", 0x09c, 1, 0, "1: every query begins with its initial state; 0: with no key."),
         long("Q_BASE", 0x100, "Address of the first query row."),
         long("Q_ROW_STRIDE", 0x108, "Bytes from a query row to the next."),
         long("Q_HEAD_STRIDE", 0x110, "Bytes from a head's queries to the next head's."),
@@ -345,6 +355,9 @@ fn configuration(spec: &AcceleratorSpec) -> Vec<Register> {
         long("O_BASE", 0x148, "Address of the first result row."),
         long("O_ROW_STRIDE", 0x150, "Bytes from a result row to the next."),
         long("O_HEAD_STRIDE", 0x158, "Bytes from a head's results to the next head's."),
+        long("I_BASE", 0x168, "Address of the first initial state."),
+        long("I_ROW_STRIDE", 0x170, "Bytes from an initial state to the next."),
+        long("I_HEAD_STRIDE", 0x178, "Bytes from a head's initial states to the next head's."),
     ]
 }
 

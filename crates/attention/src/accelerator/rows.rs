@@ -18,6 +18,17 @@ pub(super) fn unpack(bits: Signal<'_>, ty: Type) -> Signal<'_> {
     bits.regroup(total, 1).elements(0, ty.bits()).regroup(ty.count, ty.width)
 }
 
+/// The bits of a bundle in parts of those types, one after the other from the first bit on.
+pub(super) fn split<'b>(bits: Signal<'b>, parts: &[Type]) -> Vec<Signal<'b>> {
+    let all = bits.regroup(bits.ty().bits(), 1);
+    let mut next = 0;
+    let part = |ty: &Type| {
+        next += ty.bits();
+        all.elements(next - ty.bits(), ty.bits()).regroup(ty.count, ty.width)
+    };
+    parts.iter().map(part).collect()
+}
+
 /// Bits side by side, the first in the low place, padded with zeros to `ty`.
 pub(super) fn pack<'b>(b: &'b ModuleBuilder, parts: &[Signal<'b>], ty: Type) -> Signal<'b> {
     let width = parts[0].width();

@@ -114,6 +114,8 @@ pub struct Settings {
     pub window: u32,
     /// Pattern of the engine's `scale` port; unused without one.
     pub scale: u64,
+    /// Queries begin with the states at `i`; never without the hardware for it ([`EngineSpec::initial`]).
+    pub initial: bool,
     /// Queries in memory (`dma`).
     pub q: Tensor,
     /// Keys in memory (`dma`).
@@ -122,6 +124,8 @@ pub struct Settings {
     pub v: Tensor,
     /// Results in memory (`dma`).
     pub o: Tensor,
+    /// Initial states in memory (`dma`), a row for every query.
+    pub i: Tensor,
 }
 
 /// Why a job ended in an error: the cause field of STATUS. Of several, the lowest is reported by the check of settings
@@ -182,14 +186,22 @@ impl AcceleratorSpec {
         self.row_bits().div_ceil(self.bus_bits)
     }
 
-    /// Bits of a result: the row's elements, or the ports of [`functional::state_ports`] in that order and one more bit
-    /// for the empty state.
+    /// Bits of a partial state: the ports of [`functional::state_ports`] in that order and one more bit for the empty
+    /// state.
+    pub fn state_bits(&self) -> u32 {
+        functional::state_ports(&self.engine).iter().map(|(_, ty)| ty.bits()).sum::<u32>() + 1
+    }
+
+    /// Beats of a partial state, which is padded with zeros.
+    pub fn state_beats(&self) -> u32 {
+        self.state_bits().div_ceil(self.bus_bits)
+    }
+
+    /// Bits of a result: the row's elements, or the state.
     pub fn result_bits(&self) -> u32 {
         match self.engine.result {
             ResultForm::Row => self.engine.head_dim * self.engine.output.width(),
-            ResultForm::State => {
-                functional::state_ports(&self.engine).iter().map(|(_, ty)| ty.bits()).sum::<u32>() + 1
-            }
+            ResultForm::State => self.state_bits(),
         }
     }
 
@@ -237,10 +249,25 @@ impl AcceleratorSpec {
         let mut settings: Vec<(&'static str, u32)> =
             ["queries", "keys", "heads", "kv_heads", "mask", "window"].map(|name| (name, 32)).to_vec();
         settings.extend(self.engine.dot.scale.map(|format| ("scale", format.width())));
+        settings.extend(self.engine.initial.then_some(("initial", 1)));
         if self.interface == Interface::Dma {
             settings.extend(TENSOR_SETTINGS.map(|name| (name, 64)));
+            if self.engine.initial {
+                settings.extend(STATE_SETTINGS.map(|name| (name, 64)));
+            }
         }
         settings
+    }
+
+    /// The tensors that are read and written (`dma`), as their settings begin.
+    pub(super) fn tensors(&self) -> Vec<&'static str> {
+        let initial = self.engine.initial.then_some("i");
+        ["q", "k", "v", "o"].into_iter().chain(initial).collect()
+    }
+
+    /// Streams of rows that come in, or memory beats that may come in a cycle, are one more with initial states.
+    fn most_beats(&self) -> u32 {
+        if self.engine.initial && self.interface == Interface::Stream { 3 } else { 2 }
     }
 
     /// What is counted, as ports `inc_<name>` and the width of a cycle's increment:
@@ -250,7 +277,7 @@ impl AcceleratorSpec {
     /// which an active query is masked, results of queries that met no key, and bytes of all beats moved.
     pub fn counters(&self) -> Vec<(&'static str, u32)> {
         let steps = value_width(u64::from(self.block()));
-        let bytes = value_width(2 * u64::from(self.bus_bytes()));
+        let bytes = value_width(u64::from(self.most_beats() * self.bus_bytes()));
         vec![
             ("cycles", 1),
             ("useful_steps", steps),
@@ -282,6 +309,9 @@ const TENSOR_SETTINGS: [&str; 12] = [
     "o_head_stride",
 ];
 
+/// The settings of initial states (`dma`).
+const STATE_SETTINGS: [&str; 3] = ["i_base", "i_row_stride", "i_head_stride"];
+
 impl Settings {
     /// Whether the hardware runs the job.
     ///
@@ -296,10 +326,23 @@ impl Settings {
         refuse(too_many || !self.heads.is_multiple_of(self.kv_heads), Cause::BadHeads)?;
         refuse(self.mask as u32 > spec.mask as u32, Cause::BadMask)?;
         refuse(self.mask == MaskMode::Window && self.window == 0, Cause::ZeroWindow)?;
-        let tensors = [self.q, self.k, self.v, self.o];
+        let initial = spec.engine.initial.then_some(self.i);
+        let mut tensors = [self.q, self.k, self.v, self.o].into_iter().chain(initial);
         let bytes = u64::from(spec.bus_bytes());
         let aligned = |t: &Tensor| (t.base | t.row_stride | t.head_stride).is_multiple_of(bytes);
-        refuse(spec.interface == Interface::Dma && !tensors.iter().all(aligned), Cause::Unaligned)
+        refuse(spec.interface == Interface::Dma && !tensors.all(|tensor| aligned(&tensor)), Cause::Unaligned)
+    }
+
+    /// The job over all keys as jobs over `rows` keys each but for the last, of which every one begins with the states that
+    /// the one before leaves: these go to where `o` and `i` are, in turn, the first ones to `o`. Without a mask.
+    pub fn pieces(&self, rows: u32) -> Vec<Settings> {
+        let piece = |(n, first): (usize, u32)| {
+            let from = |tensor: Tensor| Tensor { base: tensor.row(0, first), ..tensor };
+            let (o, i) = if n.is_multiple_of(2) { (self.o, self.i) } else { (self.i, self.o) };
+            let keys = rows.min(self.keys - first);
+            Settings { keys, k: from(self.k), v: from(self.v), o, i, initial: n > 0, ..*self }
+        };
+        (0..self.keys).step_by(rows as usize).enumerate().map(piece).collect()
     }
 
     /// Whether query `i` meets key `j` (of all `keys`).

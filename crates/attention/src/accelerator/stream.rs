@@ -1,14 +1,14 @@
 //! AXI4-Stream: packets in and out.
 //!
-//! A packet holds the queries of a block, the key and value rows of a block, or its results; `tlast` is on its last
-//! beat. In a drain, what still comes in is swallowed to the end of its packet, and a packet that is under way out is
+//! A packet holds the queries of a block, their initial states, the key and value rows of a block, or its results; `tlast` is
+//! on its last beat. In a drain, what still comes in is swallowed to the end of its packet, and a packet that is under way out is
 //! ended after its row. A host that does not fall silent is not waited for longer than the watchdog allows; what it sends is
 //! thrown away all the same until it does, and no job starts before. A packet out that nobody takes meanwhile comes first.
 
 use super::core::{Forward, Sink, Source};
 use super::job::{Job, LEAST_DRAIN};
 use super::parts::{BIT, Named, flag, place, plus_one};
-use super::rows::{Send, beat_type, gather};
+use super::rows::{Gather, Send, beat_type, gather};
 use super::skid;
 use super::spec::{AcceleratorSpec, Cause};
 use super::walk;
@@ -48,19 +48,48 @@ pub(super) fn source<'b>(
         b.drive(valid, from.valid);
         b.drive(data, from.data);
     }
-    let errors =
-        vec![(Cause::EarlyLast, q_in.early | kv_in.early), (Cause::LateLast, q_in.late | kv_in.late)];
+    let initial = forward.initial.as_ref().map(|states| states_in(b, spec, job, states.take));
+    let mut intakes = vec![&q_in, &kv_in];
+    intakes.extend(initial.as_ref().map(|(_, intake)| intake));
+    let any = |of: fn(&Intake<'b>) -> Signal<'b>| {
+        intakes.iter().map(|intake| of(intake)).reduce(|a, b| a | b).expect("streams come in")
+    };
+    let all = |of: fn(&Intake<'b>) -> Signal<'b>| {
+        intakes.iter().map(|intake| of(intake)).reduce(|a, b| a & b).expect("streams come in")
+    };
+    let errors = vec![(Cause::EarlyLast, any(|i| i.early)), (Cause::LateLast, any(|i| i.late))];
     let source = Source {
         q,
         kv,
         range: [keys.lo, keys.hi],
-        moved: [q_in.moved, kv_in.moved],
+        moved: intakes.iter().map(|intake| intake.moved).collect(),
         // What a drain throws away does not hold it up: a host may never stop.
-        activity: q_in.valid | kv_in.valid,
-        quiet: q_in.quiet & kv_in.quiet,
-        settled: q_in.settled & kv_in.settled,
+        activity: any(|i| i.valid),
+        quiet: all(|i| i.quiet),
+        settled: all(|i| i.settled),
+        initial: initial.map(|(gathered, _)| gathered),
     };
     (source, errors)
+}
+
+/// The stream of initial states, a packet for every block of queries.
+fn states_in<'b>(
+    b: &'b ModuleBuilder,
+    spec: &AcceleratorSpec,
+    job: &Job<'b>,
+    take: Signal<'b>,
+) -> (Gather<'b>, Intake<'b>) {
+    let [beat, data] = [b.wire("i_beat", BIT), b.wire("i_beat_data", beat_type(spec))];
+    let none = b.lit(0, 1);
+    let states = gather(b, "i_gather", spec.state_beats(), [beat, data, none], take, job.drain);
+    let rows = walk::rows(b, "i_rows", spec, &job.plan, states.done, job.drain);
+    let enable = job.plan.initial.unwrap_or(none);
+    let ready = job.run & enable & rows.active & states.ready;
+    let wanted = Wanted { ready, last: states.at_last & rows.block_last, drain: job.drain };
+    let intake = intake(b, spec, "i", &wanted);
+    b.drive(beat, intake.valid);
+    b.drive(data, intake.data);
+    (states, intake)
 }
 
 /// A stream that comes in, behind its skid buffer.

@@ -67,16 +67,33 @@ impl Rows {
                 memory,
                 q: Source::new(program, "s_axis_q", stalls, seed ^ 0x10)?,
                 kv: Source::new(program, "s_axis_kv", stalls, seed ^ 0x20)?,
+                i: match program.input("s_axis_i_tvalid") {
+                    Ok(_) => Some(Source::new(program, "s_axis_i", stalls, seed ^ 0x50)?),
+                    Err(_) => None,
+                },
                 o: Sink::new(program, "m_axis_o", stalls, seed ^ 0x30)?,
             })),
         })
     }
 }
 
+/// The streams that come in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Packets {
+    /// Query rows.
+    Queries,
+    /// Key and value rows.
+    Keys,
+    /// Initial states.
+    States,
+}
+
 struct Streams {
     memory: Memory,
     q: Source,
     kv: Source,
+    /// Initial states.
+    i: Option<Source>,
     o: Sink,
 }
 
@@ -149,14 +166,16 @@ impl<'o> System<'o> {
         }
     }
 
-    /// Ends the packet of queries, or of keys, that is being sent so many beats early, with 0 a beat late; `false` if it has
-    /// not as many beats left, or there are no streams.
-    pub fn misplace_last(&mut self, keys: bool, early_by: usize) -> bool {
-        match &mut self.rows {
-            Rows::Streams(streams) if keys => streams.kv.misplace_last(early_by),
-            Rows::Streams(streams) => streams.q.misplace_last(early_by),
-            Rows::Memory(_) => false,
-        }
+    /// Ends the packet that is being sent so many beats early, with 0 a beat late; `false` if it has not as many beats left,
+    /// or there is no such stream.
+    pub fn misplace_last(&mut self, of: Packets, early_by: usize) -> bool {
+        let Rows::Streams(streams) = &mut self.rows else { return false };
+        let source = match of {
+            Packets::Queries => Some(&mut streams.q),
+            Packets::Keys => Some(&mut streams.kv),
+            Packets::States => streams.i.as_mut(),
+        };
+        source.is_some_and(|source| source.misplace_last(early_by))
     }
 
     /// Queues the packets of a job on the streams, if there are any, without starting it.
@@ -169,7 +188,10 @@ impl<'o> System<'o> {
     /// Drops every packet that has not begun from the streams; whether there were any.
     pub fn silence(&mut self) -> bool {
         match &mut self.rows {
-            Rows::Streams(streams) => streams.q.stop() | streams.kv.stop(),
+            Rows::Streams(streams) => {
+                let states = streams.i.as_mut().is_some_and(Source::stop);
+                streams.q.stop() | streams.kv.stop() | states
+            }
             Rows::Memory(_) => false,
         }
     }
@@ -207,6 +229,9 @@ impl<'o> System<'o> {
             Rows::Streams(streams) => {
                 streams.q.drive(simulator);
                 streams.kv.drive(simulator);
+                if let Some(states) = &mut streams.i {
+                    states.drive(simulator);
+                }
                 streams.o.drive(simulator);
             }
         }
@@ -218,8 +243,9 @@ impl<'o> System<'o> {
         moved |= match &mut self.rows {
             Rows::Memory(bus) => bus.sample(simulator)?,
             Rows::Streams(streams) => {
+                let states = streams.i.as_mut().is_some_and(|states| states.sample(simulator));
                 let sent = streams.q.sample(simulator) | streams.kv.sample(simulator);
-                streams.o.sample(simulator)? | sent
+                streams.o.sample(simulator)? | sent | states
             }
         };
         simulator.clock();
@@ -408,7 +434,7 @@ fn difference(expected: &Memory, got: &Memory) -> Option<String> {
 
 impl Streams {
     fn is_idle(&self) -> bool {
-        self.q.is_idle() && self.kv.is_idle()
+        self.q.is_idle() && self.kv.is_idle() && self.i.as_ref().is_none_or(Source::is_idle)
     }
 
     /// Queues the packets of a job.
@@ -417,15 +443,22 @@ impl Streams {
         if settings.check(spec).is_err() {
             return;
         }
-        let count = (spec.row_beats() * spec.bus_bytes()) as usize;
+        let [count, of_state] =
+            [spec.row_beats(), spec.state_beats()].map(|beats| (beats * spec.bus_bytes()) as usize);
         for head in 0..settings.heads {
             let group = settings.kv_head(head);
             for block in 0..spec.blocks(settings.queries) {
-                let row = |address: u64| self.memory.read(address, count).expect("rows lie in memory");
+                let read = |at: u64, count| self.memory.read(at, count).expect("rows lie in memory");
+                let row = |address: u64| read(address, count);
                 let queries = spec.query_range(settings, block).map(|i| row(settings.q.row(head, i)));
                 let queries = queries.collect::<Vec<_>>().concat();
                 let pair = |j: u32| [row(settings.k.row(group, j)), row(settings.v.row(group, j))].concat();
                 let keys = spec.key_range(settings, block).flat_map(pair).collect::<Vec<u8>>();
+                if let Some(source) = self.i.as_mut().filter(|_| settings.initial) {
+                    let states = spec.query_range(settings, block);
+                    let states = states.map(|i| read(settings.i.row(head, i), of_state));
+                    source.send(&states.collect::<Vec<_>>().concat());
+                }
                 self.q.send(&queries);
                 if !keys.is_empty() {
                     self.kv.send(&keys);

@@ -30,6 +30,8 @@ pub struct Bench {
     pub row_bytes: u32,
     /// Bytes of a result row, padded.
     pub result_bytes: u32,
+    /// Bytes of an initial state, padded.
+    pub state_bytes: u32,
     /// The register map.
     pub registers: Vec<super::registers::Register>,
     /// Jobs to run.
@@ -90,6 +92,7 @@ impl Bench {
             bus_bytes: spec.bus_bytes(),
             row_bytes: spec.row_beats() * spec.bus_bytes(),
             result_bytes: spec.result_beats() * spec.bus_bytes(),
+            state_bytes: spec.state_beats() * spec.bus_bytes(),
             registers: Map::new(spec).registers,
             jobs: vec![],
         }

@@ -1,6 +1,6 @@
 //! `kind = "accelerator"`: an engine inside the tiled accelerator, and the job and memory that it is simulated with.
 
-use super::{ConfigError, EngineConfig, ScaleInput, Section};
+use super::{ConfigError, EngineConfig, KernelConfig, ResultForm, ScaleInput, Section};
 use crate::accelerator::bus::Timing;
 use crate::accelerator::{AcceleratorSpec, Buffer, Buffers, Interface, MaskMode, MaskSupport, WATCHDOG};
 use crate::engine::EngineSpec;
@@ -56,6 +56,8 @@ pub struct JobConfig {
     pub window: u32,
     /// Query heads that share a key/value head, which must divide the heads of the workload.
     pub group: u32,
+    /// Jobs that the keys are split over, each beginning with the states that the one before has left.
+    pub pieces: u32,
 }
 
 const INTERFACES: [(&str, Interface); 2] = [("dma", Interface::Dma), ("stream", Interface::Stream)];
@@ -121,19 +123,30 @@ impl JobConfig {
     pub(super) fn read(
         section: &mut Section<'_>,
         mask: MaskSupport,
-        scale: ScaleInput,
+        kernel: &KernelConfig,
     ) -> Result<JobConfig, ConfigError> {
         let job = JobConfig {
             scale: section.float("scale", 1e-6..=1e6, 1.0)?,
             mask: section.choice("mask", &MODES, Some(MaskMode::None))?,
             window: section.integer("window", 1..=1 << 24, Some(128))? as u32,
             group: section.integer("group", 1..=1024, Some(1))? as u32,
+            pieces: section.integer("pieces", 1..=1024, Some(1))? as u32,
         };
         if job.mask as u32 > mask as u32 {
             let problem = "there is no hardware for it; set accelerator.mask to the same or more";
             return Err(section.error("mask", problem));
         }
-        if job.scale != 1.0 && scale == ScaleInput::Unit {
+        if job.pieces > 1 && !(kernel.initial && kernel.result == ResultForm::State) {
+            let problem =
+                "a job leaves no states for the next; set kernel.result and kernel.initial to \"state\"";
+            return Err(section.error("pieces", problem));
+        }
+        if job.pieces > 1 && job.mask != MaskMode::None {
+            let problem =
+                "a mask is aligned at the last key of a job, and not of all; set job.mask to \"none\"";
+            return Err(section.error("pieces", problem));
+        }
+        if job.scale != 1.0 && kernel.scale == ScaleInput::Unit {
             return Err(section.error("scale", "there is no register for it; set kernel.scale to \"port\""));
         }
         Ok(job)
@@ -145,6 +158,7 @@ impl JobConfig {
             ("scale", Value::Float(self.scale)),
             ("window", Value::Integer(self.window.into())),
             ("group", Value::Integer(self.group.into())),
+            ("pieces", Value::Integer(self.pieces.into())),
         ];
         values.into_iter().map(|(key, value)| (key.to_string(), value)).collect()
     }

@@ -113,6 +113,8 @@ impl KernelConfig {
         };
         let mut table =
             section([("name", self.name().into()), ("scale", scale.into()), ("result", result.into())]);
+        // Left out where it is the default, so that the hash of a design is what it was before there was a choice.
+        table.extend(self.initial.then(|| ("initial".to_string(), "state".into())));
         table.extend(self.kernel.options());
         table
     }

@@ -12,6 +12,8 @@ pub struct KernelConfig {
     pub scale: ScaleInput,
     /// What the engine gives for each query.
     pub result: ResultForm,
+    /// Whether queries may begin with a partial state.
+    pub initial: bool,
     /// The kernel with its options.
     pub kernel: Arc<dyn Kernel>,
 }
@@ -36,7 +38,7 @@ pub enum ResultForm {
 
 impl PartialEq for KernelConfig {
     fn eq(&self, other: &Self) -> bool {
-        let key = |k: &KernelConfig| (k.scale, k.result, k.name(), k.kernel.options());
+        let key = |k: &KernelConfig| (k.scale, k.result, k.initial, k.name(), k.kernel.options());
         key(self) == key(other)
     }
 }
@@ -54,7 +56,8 @@ impl KernelConfig {
         let scale = section.choice("scale", &scales, Some(ScaleInput::Unit))?;
         let forms = [("row", ResultForm::Row), ("state", ResultForm::State)];
         let result = section.choice("result", &forms, Some(ResultForm::Row))?;
-        Ok(KernelConfig { scale, result, kernel: (entry.read)(section)? })
+        let initial = section.choice("initial", &[("empty", false), ("state", true)], Some(false))?;
+        Ok(KernelConfig { scale, result, initial, kernel: (entry.read)(section)? })
     }
 
     /// Says so if `key` is an option of another kernel.

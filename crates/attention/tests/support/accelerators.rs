@@ -2,11 +2,12 @@
 
 use super::{Choice, engine};
 use attention::accelerator::bus::Timing;
-use attention::accelerator::memory::image;
+use attention::accelerator::memory::{Memory, image, place_states};
 use attention::accelerator::system::{Job, System};
 use attention::accelerator::{
     AcceleratorSpec, Buffers, Interface, MaskMode, MaskSupport, Settings, Tensor, WATCHDOG,
 };
+use attention::merge::random_state;
 use attention::workload::QuantizedHead;
 use hdl::Reset;
 use numerics::Number;
@@ -53,6 +54,8 @@ pub fn settings(spec: &AcceleratorSpec, queries: u32, keys: u32) -> Settings {
         k: nowhere,
         v: nowhere,
         o: nowhere,
+        initial: false,
+        i: nowhere,
     }
 }
 
@@ -78,6 +81,7 @@ pub fn random_settings(spec: &AcceleratorSpec, longest: [u32; 2], rng: &mut Rng)
         mask: masks[rng.below(1 + spec.mask as u64) as usize],
         window: up_to(rng, longest[1] / 2),
         scale: scale.unwrap_or(0),
+        initial: spec.engine.initial && rng.below(4) > 0,
         ..settings(spec, queries, keys)
     }
 }
@@ -85,25 +89,36 @@ pub fn random_settings(spec: &AcceleratorSpec, longest: [u32; 2], rng: &mut Rng)
 /// The settings with their tensors in any order and rows and heads at any distance; and the tensors' end.
 pub fn scattered(spec: &AcceleratorSpec, job: Settings, rng: &mut Rng) -> (Settings, u64) {
     let beat = u64::from(spec.bus_bytes());
-    let [row, result] = [spec.row_beats(), spec.result_beats()].map(|beats| beat * u64::from(beats));
-    let shapes = [
+    let [row, result, state] =
+        [spec.row_beats(), spec.result_beats(), spec.state_beats()].map(|beats| beat * u64::from(beats));
+    let mut shapes = vec![
         (job.heads, job.queries, row),
         (job.kv_heads, job.keys, row),
         (job.kv_heads, job.keys, row),
         (job.heads, job.queries, result),
     ];
+    shapes.extend(job.initial.then_some((job.heads, job.queries, state)));
     let mut end = 4096 + beat * rng.below(512);
-    let mut tensors = [Tensor::default(); 4];
+    let mut tensors = [Tensor::default(); 5];
     let first = rng.below(4) as usize;
-    for at in (0..4).map(|i| (first + i) % 4) {
+    for at in (0..shapes.len()).map(|i| (first + i) % shapes.len()) {
         let (heads, rows, bytes) = shapes[at];
         let row_stride = bytes + beat * rng.below(3);
         let head_stride = row_stride * u64::from(rows) + beat * rng.below(40);
         tensors[at] = Tensor { base: end, row_stride, head_stride };
         end += head_stride * u64::from(heads) + beat * rng.below(300);
     }
-    let [q, k, v, o] = tensors;
-    (Settings { q, k, v, o, ..job }, end)
+    let [q, k, v, o, i] = tensors;
+    (Settings { q, k, v, o, i, ..job }, end)
+}
+
+/// Random tensors, and random states if queries begin with them, where the job has them.
+pub fn random_image(spec: &AcceleratorSpec, job: &Settings, end: u64, rng: &mut Rng) -> Memory {
+    let mut memory = image(spec, job, &heads(spec, job, rng), end);
+    if job.initial {
+        place_states(spec, job, &mut memory, |_, _| random_state(&spec.engine, rng));
+    }
+    memory
 }
 
 /// Random tensors with edges of their format.
@@ -133,7 +148,7 @@ pub fn system(spec: &AcceleratorSpec, clock: Option<hdl::Timing>, timing: Timing
 /// Runs a job on random tensors and compares with the model.
 pub fn check(spec: &AcceleratorSpec, system: &mut System, job: Settings, rng: &mut Rng) -> Job {
     let (job, end) = scattered(spec, job, rng);
-    *system.memory() = image(spec, &job, &heads(spec, &job, rng), end);
+    *system.memory() = random_image(spec, &job, end, rng);
     let done = system.check(&job).unwrap_or_else(|e| panic!("{e}: {job:?}"));
     assert_eq!(done.error, None, "{job:?}");
     done

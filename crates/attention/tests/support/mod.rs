@@ -9,13 +9,16 @@ pub mod lint;
 mod points;
 mod tensors;
 
-pub use accelerators::{accelerator, check, heads, random_settings, scattered, settings, system};
+pub use accelerators::{
+    accelerator, check, heads, random_image, random_settings, scattered, settings, system,
+};
 pub use points::{ACCUMULATORS, INPUTS, KERNELS, Point, pairwise, product};
 pub use tensors::*;
 
 use attention::EngineSpec;
 use attention::config::{ResultForm, platform};
 use attention::kernel::{Division, Fa2, Fa2Base2, Fa2ExpMul, FlashD, FlashDLse, Kernel, Quantize, ScoreSkip};
+use attention::merge::random_state;
 use attention::simulate::{Block, KeyRow, Query, Stalls, run};
 use hdl::{Reset, Timing};
 use numerics::lse::{Accumulator, LSE_PRESETS};
@@ -102,6 +105,7 @@ pub fn engine(
         output: bf16.into(),
         result_elements: head_dim,
         result: ResultForm::Row,
+        initial: false,
         policy: Policy::default(),
     }
 }
@@ -118,7 +122,7 @@ pub fn check_against_model(spec: &EngineSpec, clock: Option<Timing>, seed: u64) 
     let jobs: Vec<Vec<Block>> = (0..4).map(|_| blocks(&spec, &mut rng, 5, 25)).collect();
     let mut simulator = program.simulator(jobs.len());
     simulator.randomize(seed);
-    let stalls = Stalls { q: 0.3, kv: 0.2, o: 0.4, seed };
+    let stalls = Stalls { q: 0.3, kv: 0.2, o: 0.4, i: 0.3, seed };
     let outcomes = run(&spec, &mut simulator, &jobs, None, stalls, |_| Ok(())).unwrap();
     for (job, outcome) in jobs.iter().zip(outcomes) {
         let expected: Vec<_> = job.iter().flat_map(|b| b.reference(&spec, None)).collect();
@@ -135,7 +139,8 @@ pub fn blocks(spec: &EngineSpec, rng: &mut Rng, count: usize, most_keys: u64) ->
 /// A full block of active queries over that many keys, most of which they meet.
 pub fn block_of(spec: &EngineSpec, rng: &mut Rng, keys: usize) -> Block {
     let size = spec.block() as usize;
-    let queries = (0..size).map(|_| Query { row: row(spec, rng, 1.0), active: true }).collect();
+    let queries =
+        (0..size).map(|_| Query { row: row(spec, rng, 1.0), active: true, initial: None }).collect();
     let mut key = || KeyRow {
         k: row(spec, rng, 1.0),
         v: row(spec, rng, 1.0),
@@ -149,7 +154,13 @@ fn block(spec: &EngineSpec, rng: &mut Rng, most_keys: u64) -> Block {
     let n = if rng.below(3) == 0 { 1 + rng.below(size) } else { size };
     let density = [0.0, 0.3, 0.9, 1.0][rng.below(4) as usize];
     let spread = [0.3, 1.0, 4.0][rng.below(3) as usize];
-    let queries = (0..n).map(|_| Query { row: row(spec, rng, spread), active: rng.below(8) > 0 }).collect();
+    let with_states = spec.initial && rng.below(4) > 0;
+    let mut query = || Query {
+        row: row(spec, rng, spread),
+        active: rng.below(8) > 0,
+        initial: if with_states { random_state(spec, rng) } else { None },
+    };
+    let queries = (0..n).map(|_| query()).collect();
     let keys = (0..1 + rng.below(most_keys))
         .map(|_| KeyRow {
             k: row(spec, rng, spread),

@@ -96,6 +96,11 @@ impl Point {
         (self.kernel ^ self.kernel >> 1 ^ self.dim ^ self.dim >> 1) & 1 == 1
     }
 
+    /// A third of the engines may begin with states, among them some of every kernel and of every accumulator.
+    pub fn has_states(&self) -> bool {
+        (self.kernel + 2 * self.dim).is_multiple_of(3)
+    }
+
     /// All reset styles occur among the points of a kernel.
     fn reset(&self) -> Reset {
         let n = self.kernel + self.dim;
@@ -122,6 +127,7 @@ impl Point {
         if !d.is_multiple_of(spec.result_elements) {
             spec.result_elements = 1;
         }
+        spec.initial = self.has_states();
         if self.has_scale() {
             spec.dot = spec.dot.with_scale(spec.score());
         }

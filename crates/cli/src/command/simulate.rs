@@ -136,7 +136,7 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 fn stalls(probability: f64) -> Stalls {
-    Stalls { q: probability, kv: probability, o: probability, seed: 1 }
+    Stalls { q: probability, kv: probability, o: probability, i: probability, seed: 1 }
 }
 
 impl WorkloadArgs {

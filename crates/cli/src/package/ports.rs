@@ -25,18 +25,31 @@ const ENGINE: &[(&str, &str)] = &[
     ("o_sum", "sum l of a partial result, in the accumulator's format"),
     ("o_anchor", "exponent field that a partial result's o is aligned to"),
     ("o_last", "the row is the last result of its block"),
+    ("i_enable", "queries begin with states from this port, or with no key; constant while the engine works"),
+    (
+        "i_valid",
+        "the state of the next active query is offered; it is taken in a cycle in which i_ready is 1 too",
+    ),
+    ("i_ready", "the state is taken"),
+    ("i_open", "the states of the next block are awaited"),
+    ("i_empty", "the query has met no key yet"),
+    ("i_data", "o of the state, element 0 in the low bits"),
+    ("i_state", "scalar state, the kernel's first variable in the low bits"),
+    ("i_sum", "sum l of the state, in the accumulator's format"),
+    ("i_anchor", "exponent field that the state's o is aligned to"),
     ("scale", "factor on the scores; constant while the engine works"),
 ];
 
 /// Beginnings of an accelerator's ports.
 const ACCELERATOR: &[(&str, &str)] = &[
     ("s_axil_", "AXI4-Lite slave: the registers, see registers.md"),
-    ("m_axi_", "AXI4 master: rows of q, k and v are read, results written"),
+    ("m_axi_", "AXI4 master: rows of q, k and v, and initial states, are read, results written"),
     ("s_axis_q_", "AXI4-Stream: a packet is the query rows of a block"),
     (
         "s_axis_kv_",
         "AXI4-Stream: a packet is the key and value rows that a block meets, each key before its value",
     ),
+    ("s_axis_i_", "AXI4-Stream: a packet is the initial states of a block, while INITIAL is on"),
     ("m_axis_o_", "AXI4-Stream: a packet is the results of a block"),
     ("irq", "STATUS.DONE or STATUS.ERROR is on, and CTRL.IRQ_ENABLE"),
 ];
@@ -65,7 +78,7 @@ pub fn format_of(kind: &Kind, port: &str) -> Option<String> {
         (Kind::Engine(spec), "q_data" | "k_data") => Some(spec.dot.operand.to_string()),
         (Kind::Engine(spec), "v_data") => Some(spec.value.to_string()),
         (Kind::Engine(spec), "o_data") if spec.result == ResultForm::Row => Some(spec.output.to_string()),
-        (Kind::Engine(spec), "o_data" | "o_sum") => Some(spec.accumulator.to_string()),
+        (Kind::Engine(spec), "o_data" | "o_sum" | "i_data" | "i_sum") => Some(spec.accumulator.to_string()),
         (Kind::Engine(spec), "scale") => spec.dot.scale.map(|format| format.to_string()),
         _ => None,
     }
