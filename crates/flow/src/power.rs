@@ -95,6 +95,9 @@ pub struct Power {
     pub activity: String,
     /// Simulated clock cycles, over all stimuli.
     pub cycles: u64,
+    /// Those of them whose activity was counted.
+    #[serde(default)]
+    pub counted_cycles: u64,
     /// Transitions per data net and cycle.
     pub toggle_rate: f64,
     /// Where loads and slews come from.
@@ -149,7 +152,8 @@ pub fn estimate(
         mhz,
         volts: library.voltage,
         activity: source.to_string(),
-        cycles: activity.cycles,
+        cycles: activity.simulated,
+        counted_cycles: activity.cycles,
         toggle_rate: activity.toggle_rate(),
         loads: loads.source.clone(),
     }

@@ -3,7 +3,7 @@
 
 mod support;
 
-use flow::activity::{Check, PowerUp, Program, ReplayError, replay};
+use flow::activity::{Activity, Check, PowerUp, Program, ReplayError, replay};
 use flow::liberty::Library;
 use flow::netlist::Netlist;
 use flow::power::{Loads, Timed, estimate};
@@ -14,6 +14,7 @@ use rand_chacha::ChaCha8Rng;
 use sim::{Engine, ProgramEngine, Trace};
 use std::collections::HashMap;
 use std::fmt::Write;
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -97,7 +98,8 @@ fn the_netlist_answers_as_the_graph_does_and_toggles_as_in_icarus() {
     let pairs: Vec<(&Trace, &Trace)> = recordings.iter().map(|(i, o)| (i, o)).collect();
     let activity = replay(&program, &design, &pairs, Check::default()).unwrap();
     assert_eq!((activity.stimuli, activity.cycles), (70, (100..170).sum()));
-    replay(&program, &design, &pairs, Check { power_up: PowerUp::Random(7), from: 0 }).unwrap();
+    replay(&program, &design, &pairs, Check { power_up: PowerUp::Random(7), ..Check::default() }).unwrap();
+    a_sample_of_the_cycles_tells_the_same(&program, &design, &pairs, &activity);
     a_wrong_bit_is_found(&design, &program, &recordings);
     a_wrong_cell_is_found(&design, &report, &library, &pairs);
     power_of_the_mapped_unit(&report, &library, &netlist, &activity, folder.path());
@@ -118,6 +120,24 @@ fn the_netlist_answers_as_the_graph_does_and_toggles_as_in_icarus() {
     }
     println!("toggles: {ours}, in Icarus {theirs}");
     assert!(ours > 100_000 && ours.abs_diff(theirs) * 1000 <= theirs, "{ours} toggles, in Icarus {theirs}");
+}
+
+fn a_sample_of_the_cycles_tells_the_same(
+    program: &Program,
+    design: &Design,
+    pairs: &[(&Trace, &Trace)],
+    all: &Activity,
+) {
+    let check = Check { sample: NonZeroU32::new(4).unwrap(), ..Check::default() };
+    let sampled = replay(program, design, pairs, check).unwrap();
+    let share = sampled.cycles as f64 / sampled.simulated as f64;
+    assert_eq!((sampled.simulated, all.simulated), (all.cycles, all.cycles));
+    assert!((0.1..0.4).contains(&share), "{share} of the cycles were counted");
+    let [expected, found] = [all, &sampled].map(Activity::toggle_rate);
+    assert!(
+        (found / expected - 1.0).abs() < 0.02,
+        "{found} toggles per cycle of a sample, {expected} of all"
+    );
 }
 
 /// The last recording, its last result with one bit turned.
@@ -148,7 +168,7 @@ fn power_of_the_mapped_unit(
     report: &Report,
     library: &Library,
     netlist: &Netlist,
-    activity: &flow::activity::Activity,
+    activity: &Activity,
     folder: &Path,
 ) {
     let timed = Timed {
