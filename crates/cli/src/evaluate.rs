@@ -49,7 +49,7 @@ pub struct Synthesis {
     /// Area and timing.
     #[serde(flatten)]
     pub report: Report,
-    /// An accelerator's area by what it is for.
+    /// An accelerator's area and power by what they are for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub purposes: Vec<purpose::Share>,
     /// The delay model's prediction, where there is one.
@@ -67,12 +67,13 @@ impl Synthesis {
         let whole = matches!(kind, Kind::Accelerator(_)) && request.scope == scope::WHOLE;
         let notes: Vec<String> = report.note.take().into_iter().chain(request.note()).collect();
         report.note = (!notes.is_empty()).then(|| notes.join("; "));
+        let milliwatts = power.as_ref().map(|power| &power.power);
         Synthesis {
             tool: crate::package::TOOL,
             config_hash: config.hash(),
             config: config.canonical(),
             scope: request.scope.into(),
-            purposes: if whole { purpose::shares(design, &report.breakdown) } else { vec![] },
+            purposes: if whole { purpose::shares(design, &report.breakdown, milliwatts) } else { vec![] },
             prediction: Prediction::new(request, &report),
             report,
             power,

@@ -22,6 +22,7 @@ use hdl::{Design, ModuleId};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sim::{Program, Simulator};
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// Stimuli side by side: bits of a word.
@@ -47,6 +48,9 @@ pub struct PowerArgs {
     /// Key rows of each head that the netlist is run on
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
     keys: u32,
+    /// Count the activity in one of N cycles only, chosen at random; all of them are run and compared
+    #[arg(long, value_name = "N", default_value_t = NonZeroU32::MIN)]
+    sample: NonZeroU32,
     #[command(flatten)]
     workload: WorkloadArgs,
 }
@@ -59,6 +63,8 @@ pub enum Drive<'a> {
         tensors: Tensors<'a>,
         /// Key rows of a head.
         keys: u32,
+        /// One of so many cycles is counted.
+        sample: NonZeroU32,
     },
     /// Random bits.
     Random,
@@ -108,6 +114,10 @@ impl PowerReport {
     pub fn text(&self) -> String {
         let Power { split, mhz, volts, total_mw, .. } = &self.power;
         let of = |mw: f64| format!("{mw:.3} mW, {}", percent(mw / total_mw));
+        let counted = match self.power.counted_cycles {
+            n if (1..self.power.cycles).contains(&n) => format!("; counted in {} of the cycles", grouped(n)),
+            _ => String::new(),
+        };
         let compared = match self.bit_exact {
             true => format!("netlist and graph agree bit for bit in {} recordings", self.recordings),
             false => "not compared with the graph".to_string(),
@@ -125,7 +135,10 @@ impl PowerReport {
             ("energy", format!("{:.3} pJ per {}", self.energy_pj, self.unit_of_work)),
             (
                 "activity",
-                format!("{}; {:.3} toggles per net and cycle", self.power.activity, self.power.toggle_rate),
+                format!(
+                    "{}; {:.3} toggles per net and cycle{counted}",
+                    self.power.activity, self.power.toggle_rate
+                ),
             ),
             ("netlist", format!("{compared}, {} cycles", grouped(self.power.cycles))),
         ];
@@ -155,8 +168,11 @@ impl PowerReport {
 impl PowerArgs {
     /// What drives the netlist, if power is asked for.
     pub fn drive(&self) -> Option<Drive<'_>> {
-        let workload =
-            || Drive::Workload { tensors: Box::new(|target| self.workload.tensors(target)), keys: self.keys };
+        let workload = || Drive::Workload {
+            tensors: Box::new(|target| self.workload.tensors(target)),
+            keys: self.keys,
+            sample: self.sample,
+        };
         if self.vectorless { Some(Drive::Random) } else { self.power.then(workload) }
     }
 }
@@ -177,7 +193,7 @@ pub fn estimate(
     };
     let reset = Some((part.design.reset.port(), !part.design.reset.active_low));
     let idle = figures(&activity::idle(&mapped.program, reset), "at rest");
-    let Drive::Workload { tensors, keys } = drive else {
+    let Drive::Workload { tensors, keys, sample } = drive else {
         let activity = activity::random(&mapped.program, reset, VECTORLESS_RATE, VECTORLESS_CYCLES, 1);
         let source = format!("vectorless: random inputs, toggle rate {VECTORLESS_RATE}");
         return Ok(PowerReport::new(
@@ -191,8 +207,8 @@ pub fn estimate(
     let Recorded { recordings, work, unit_of_work, from, source } =
         record_work(target, part, tensors, *keys)?;
     let traces: Vec<_> = recordings.iter().map(|r| (&r.inputs, &r.outputs)).collect();
-    let activity =
-        activity::replay(&mapped.program, &part.design, &traces, Check { from, ..Check::default() })?;
+    let check = Check { from, sample: *sample, ..Check::default() };
+    let activity = activity::replay(&mapped.program, &part.design, &traces, check)?;
     Ok(PowerReport::new([figures(&activity, &source), idle], &activity, work, unit_of_work, true))
 }
 

@@ -93,9 +93,14 @@ fn an_accelerator_has_power_and_areas_by_purpose() {
     assert!((0.5..0.95).contains(&idle), "without clock gates the clock remains, {idle} of the power");
     let purposes = report[0]["purposes"].as_array().unwrap();
     let names: Vec<&str> = purposes.iter().map(|p| p["purpose"].as_str().unwrap()).collect();
-    assert_eq!(names, ["lanes", "engine", "buffers", "control", "interface"]);
-    let sum: f64 = purposes.iter().map(|p| number(&p["um2"])).sum();
-    assert!((sum / number(&report[0]["breakdown_um2"]) - 1.0).abs() < 1e-9, "{sum}");
+    assert_eq!(names, ["lanes", "engine", "buffers", "control", "interface", "clock"]);
+    let sum =
+        |keys: &[&str]| -> f64 { purposes.iter().flat_map(|p| keys.iter().map(|k| number(&p[*k]))).sum() };
+    let same = |a: f64, b: &Value| assert!((a / number(b) - 1.0).abs() < 1e-9, "{a} {b}");
+    same(sum(&["um2"]), &report[0]["breakdown_um2"]);
+    same(sum(&["clock_mw", "registers_mw", "combinational_mw", "leakage_mw"]), &power["total_mw"]);
+    assert!(number(&purposes[0]["registers_mw"]) > number(&purposes[3]["registers_mw"]), "lanes and control");
+    same(number(&purposes[5]["clock_mw"]), &power["clock_net_mw"]);
 }
 
 /// What clock gates leave of the power when nothing moves.

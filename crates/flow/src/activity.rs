@@ -33,8 +33,10 @@ pub use simulator::Simulator;
 /// How often what happened, summed over all stimuli.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Activity {
-    /// Clock cycles, summed over stimuli.
+    /// Clock cycles that were counted, summed over stimuli.
     pub cycles: u64,
+    /// Clock cycles that were simulated, counted or not, summed over stimuli.
+    pub simulated: u64,
     /// Stimuli.
     pub stimuli: u64,
     /// Transitions of each net of the netlist; two per pulse for clock nets.
@@ -56,6 +58,7 @@ impl Activity {
     /// Adds what other stimuli of the same program did.
     fn add(&mut self, other: &Activity) {
         self.cycles += other.cycles;
+        self.simulated += other.simulated;
         self.stimuli += other.stimuli;
         self.toggles.iter_mut().zip(&other.toggles).for_each(|(a, b)| *a += b);
         self.events.iter_mut().zip(&other.events).for_each(|(a, b)| *a += b);

@@ -50,7 +50,8 @@ impl Split {
         self.clock_mw + self.registers_mw + self.combinational_mw
     }
 
-    fn add(&mut self, other: &Split) {
+    /// Adds that of something else.
+    pub fn add(&mut self, other: &Split) {
         self.clock_mw += other.clock_mw;
         self.registers_mw += other.registers_mw;
         self.combinational_mw += other.combinational_mw;
@@ -80,6 +81,9 @@ pub struct Power {
     pub split: Split,
     /// Part of the dynamic power that charges nets; the rest is spent inside cells.
     pub switching_mw: f64,
+    /// What the clock's net at the port spends, clock pins included; behind gates are other nets.
+    #[serde(default)]
+    pub clock_net_mw: f64,
     /// Parts of the design, the largest first. Cells whose output has no name of its own count to the part that all of
     /// their readers share.
     pub modules: Vec<ModulePower>,
@@ -91,6 +95,9 @@ pub struct Power {
     pub activity: String,
     /// Simulated clock cycles, over all stimuli.
     pub cycles: u64,
+    /// Those of them whose activity was counted.
+    #[serde(default)]
+    pub counted_cycles: u64,
     /// Transitions per data net and cycle.
     pub toggle_rate: f64,
     /// Where loads and slews come from.
@@ -140,11 +147,13 @@ pub fn estimate(
         total_mw: split.total_mw(),
         split,
         switching_mw,
+        clock_net_mw: clock.clock_mw,
         modules,
         mhz,
         volts: library.voltage,
         activity: source.to_string(),
-        cycles: activity.cycles,
+        cycles: activity.simulated,
+        counted_cycles: activity.cycles,
         toggle_rate: activity.toggle_rate(),
         loads: loads.source.clone(),
     }

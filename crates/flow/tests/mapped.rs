@@ -3,7 +3,7 @@
 
 mod support;
 
-use flow::activity::{Check, PowerUp, Program, ReplayError, replay};
+use flow::activity::{Activity, Check, PowerUp, Program, ReplayError, replay};
 use flow::liberty::Library;
 use flow::netlist::Netlist;
 use flow::power::{Loads, Timed, estimate};
@@ -14,12 +14,15 @@ use rand_chacha::ChaCha8Rng;
 use sim::{Engine, ProgramEngine, Trace};
 use std::collections::HashMap;
 use std::fmt::Write;
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
 const PERIOD_PS: f64 = 8000.0;
+/// Load of every output.
+const OUTPUT_LOAD_PF: f64 = 0.0373;
 /// Cycles after which no flip-flop holds what it had at power-up.
 const WARM: usize = 16;
 
@@ -95,7 +98,8 @@ fn the_netlist_answers_as_the_graph_does_and_toggles_as_in_icarus() {
     let pairs: Vec<(&Trace, &Trace)> = recordings.iter().map(|(i, o)| (i, o)).collect();
     let activity = replay(&program, &design, &pairs, Check::default()).unwrap();
     assert_eq!((activity.stimuli, activity.cycles), (70, (100..170).sum()));
-    replay(&program, &design, &pairs, Check { power_up: PowerUp::Random(7), from: 0 }).unwrap();
+    replay(&program, &design, &pairs, Check { power_up: PowerUp::Random(7), ..Check::default() }).unwrap();
+    a_sample_of_the_cycles_tells_the_same(&program, &design, &pairs, &activity);
     a_wrong_bit_is_found(&design, &program, &recordings);
     a_wrong_cell_is_found(&design, &report, &library, &pairs);
     power_of_the_mapped_unit(&report, &library, &netlist, &activity, folder.path());
@@ -135,6 +139,24 @@ fn late_paths_get_larger_cells() {
     replay(&program, &design, &[(&inputs, &outputs)], Check::default()).unwrap();
 }
 
+fn a_sample_of_the_cycles_tells_the_same(
+    program: &Program,
+    design: &Design,
+    pairs: &[(&Trace, &Trace)],
+    all: &Activity,
+) {
+    let check = Check { sample: NonZeroU32::new(4).unwrap(), ..Check::default() };
+    let sampled = replay(program, design, pairs, check).unwrap();
+    let share = sampled.cycles as f64 / sampled.simulated as f64;
+    assert_eq!((sampled.simulated, all.simulated), (all.cycles, all.cycles));
+    assert!((0.1..0.4).contains(&share), "{share} of the cycles were counted");
+    let [expected, found] = [all, &sampled].map(Activity::toggle_rate);
+    assert!(
+        (found / expected - 1.0).abs() < 0.02,
+        "{found} toggles per cycle of a sample, {expected} of all"
+    );
+}
+
 /// The last recording, its last result with one bit turned.
 fn a_wrong_bit_is_found(design: &Design, program: &Program, recordings: &[(Trace, Trace)]) {
     let mut wrong = recordings.to_vec();
@@ -163,7 +185,7 @@ fn power_of_the_mapped_unit(
     report: &Report,
     library: &Library,
     netlist: &Netlist,
-    activity: &flow::activity::Activity,
+    activity: &Activity,
     folder: &Path,
 ) {
     let timed = Timed {
@@ -173,14 +195,16 @@ fn power_of_the_mapped_unit(
         sdc: &report.constraints,
         clock: "clk",
         driving_cell: Some("BUFX2"),
-        output_load: 0.0373,
+        output_load: OUTPUT_LOAD_PF,
         folder,
         timeout: Duration::from_secs(60),
     };
     let loads = Loads::measure(&OpenSta::find().unwrap(), &timed, netlist, library).unwrap();
+    let sums = Loads::of_pins(netlist, library, 0.1e-9);
+    loads_are_sums_of_pins(&loads, &sums, netlist);
     let mhz = 1e6 / PERIOD_PS;
     let power = estimate(netlist, library, activity, &loads, mhz, "random operands");
-    let pins = estimate(netlist, library, activity, &Loads::of_pins(netlist, library, 0.1e-9), mhz, "");
+    let pins = estimate(netlist, library, activity, &sums, mhz, "");
     println!("{power:#?}");
     assert!(
         (power.total_mw / pins.total_mw - 1.0).abs() < 0.25,
@@ -193,6 +217,21 @@ fn power_of_the_mapped_unit(
     assert!(
         power.split.clock_mw > 0.0 && power.split.registers_mw > 0.0 && power.split.combinational_mw > 0.0
     );
+}
+
+/// Without wires, OpenSTA's load of a net is the sum of its pins, the clock's and other inputs' nets among them; rising
+/// pins differ a little from the mean.
+fn loads_are_sums_of_pins(loads: &Loads, sums: &Loads, netlist: &Netlist) {
+    let outputs = netlist.ports.iter().filter(|port| !port.input).flat_map(|port| &port.bits);
+    let mut expected = sums.nets.clone();
+    outputs.for_each(|net| expected[*net as usize] += OUTPUT_LOAD_PF * 1e-12);
+    for (net, name) in netlist.nets.iter().enumerate().skip(2) {
+        let (found, expected) = (loads.nets[net], expected[net]);
+        assert!(
+            (found - expected).abs() <= 0.05 * expected,
+            "{name}: {found} F, pins sum up to {expected} F"
+        );
+    }
 }
 
 /// Toggles of every net of the netlist in Icarus from cycle [`WARM`] on, with the models that Yosys makes of Liberty.

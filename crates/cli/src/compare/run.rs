@@ -18,6 +18,7 @@ use attention::config::DesignConfig;
 use flow::Report;
 use serde::Serialize;
 use std::fs;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -215,7 +216,8 @@ impl<'a> Work<'a> {
                     None => Ok(Workload::generate(engine)),
                 }
             };
-            let drive = Drive::Workload { tensors: Box::new(tensors), keys: study.keys };
+            let drive =
+                Drive::Workload { tensors: Box::new(tensors), keys: study.keys, sample: NonZeroU32::MIN };
             self.tools.power(&request, &report, &drive)
         })?;
         let design = request.part()?.design;

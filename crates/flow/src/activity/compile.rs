@@ -16,8 +16,10 @@ pub struct Program {
     pub(super) slots: usize,
     /// Slots below this one have a past; the last of them changes in every cycle.
     pub(super) tracked: usize,
-    /// The logic, then what only the probes look at.
-    pub(super) runs: Vec<Run>,
+    /// What nets and flip-flops follow.
+    pub(super) logic: Vec<Run>,
+    /// What only the probes look at.
+    pub(super) conditions: Vec<Run>,
     pub(super) flops: Vec<Flop>,
     pub(super) clock_nets: Vec<(NetId, Slot)>,
     pub(super) watches: Vec<Watch>,
@@ -88,16 +90,15 @@ impl Program {
         let logic = std::mem::take(&mut compiler.emitter.ops);
         let watches = compiler.watches(&instances, always);
         let slots = compiler.emitter.slots as usize;
-        let mut runs = schedule(&logic, slots);
-        runs.extend(schedule(&compiler.emitter.ops, slots));
+        let (logic, conditions) = (schedule(&logic, slots), schedule(&compiler.emitter.ops, slots));
         let (ports, nets, flops) = (netlist.ports.clone(), netlist.nets.len(), compiler.flops);
         let tracked = always as usize + 1;
-        Ok(Program { ports, clock, nets, slots, tracked, runs, flops, clock_nets, watches })
+        Ok(Program { ports, clock, nets, slots, tracked, logic, conditions, flops, clock_nets, watches })
     }
 
     /// Word operations per simulated cycle, counts aside.
     pub fn operations(&self) -> usize {
-        self.runs.iter().map(Run::len).sum()
+        self.logic.iter().chain(&self.conditions).map(Run::len).sum()
     }
 
     /// Probes that are counted in every cycle.

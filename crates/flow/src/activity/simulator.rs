@@ -12,6 +12,7 @@ pub struct Simulator<'p> {
     past: Vec<u64>,
     next: Vec<u64>,
     cycles: u64,
+    simulated: u64,
     toggles: Vec<u64>,
     events: Vec<u64>,
 }
@@ -28,6 +29,7 @@ impl<'p> Simulator<'p> {
             words,
             next: vec![0; program.flops.len()],
             cycles: 0,
+            simulated: 0,
             toggles: vec![0; program.nets],
             events: vec![0; program.watches.len()],
         }
@@ -45,11 +47,17 @@ impl<'p> Simulator<'p> {
 
     /// Lets the nets follow inputs and flip-flops.
     pub fn settle(&mut self) {
-        self.program.runs.iter().for_each(|run| run.execute(&mut self.words));
+        self.program.logic.iter().for_each(|run| run.execute(&mut self.words));
+    }
+
+    /// Lets the settled cycle of the stimuli of the mask `active` pass without counting what it brought.
+    pub fn pass(&mut self, active: u64) {
+        self.simulated += ones(active);
     }
 
     /// Counts what the settled cycle brought, in the stimuli of the mask `active`.
     pub fn count(&mut self, active: u64) {
+        self.program.conditions.iter().for_each(|run| run.execute(&mut self.words));
         #[cfg(target_arch = "x86_64")]
         if std::arch::is_x86_feature_detected!("popcnt") {
             // SAFETY: the instruction has just been found to be there.
@@ -88,6 +96,7 @@ impl<'p> Simulator<'p> {
             *events += ones(seen & active);
         }
         self.cycles += ones(active);
+        self.simulated += ones(active);
     }
 
     /// The clock edge: flip-flops take what the settled nets say.
@@ -107,8 +116,8 @@ impl<'p> Simulator<'p> {
     pub fn activity(self, stimuli: u64) -> Activity {
         let mut is_clock = vec![false; self.program.nets];
         self.program.clock_nets.iter().for_each(|(net, _)| is_clock[*net as usize] = true);
-        let Simulator { cycles, toggles, events, .. } = self;
-        Activity { cycles, stimuli, toggles, is_clock, events }
+        let Simulator { cycles, simulated, toggles, events, .. } = self;
+        Activity { cycles, simulated, stimuli, toggles, is_clock, events }
     }
 }
 

@@ -5,6 +5,7 @@ use crate::liberty::{Library, PinDirection};
 use crate::netlist::Netlist;
 use crate::opensta::OpenSta;
 use crate::step::{Input, Step, digest};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -89,8 +90,10 @@ impl Loads {
     }
 }
 
-/// `Vertex_slew` and `Net_capacitance` are not in the manual, but in Debian's OpenSTA of 2019 they are the only way to
-/// all pins within a second. Pins of instances that are modules have no vertices.
+/// `Vertex_slew` and `Pin_capacitance` are not in the manual, but in Debian's OpenSTA of 2019 they are the only way to
+/// all pins within seconds. Only drivers are asked for their load, because an answer visits all pins of the net: asked
+/// by every pin, a clock of many flip-flops would take their number squared. Every object that Tcl is given becomes a
+/// command; `rename` removes it, without the object.
 fn script(timed: &Timed<'_>) -> String {
     let driver = timed.driving_cell.map_or(String::new(), |cell| {
         format!(
@@ -109,52 +112,62 @@ fn script(timed: &Timed<'_>) -> String {
          {driver}set_load {load} [all_outputs]\n\
          set corner [sta::cmd_corner]\n\
          set out [open {OUTPUT} w]\n\
-         foreach pin [get_pins -hierarchical *] {{\n\
-         \x20 set vertex [lindex [$pin vertices] 0]\n\
-         \x20 if {{$vertex eq \"\"}} {{ continue }}\n\
-         \x20 set net [$pin net]\n\
-         \x20 set load 0\n\
-         \x20 if {{$net ne \"NULL\"}} {{ set load [sta::Net_capacitance $net rise $corner max] }}\n\
+         set vertices [sta::vertex_iterator]\n\
+         while {{[$vertices has_next]}} {{\n\
+         \x20 set vertex [$vertices next]\n\
+         \x20 set pin [$vertex pin]\n\
+         \x20 set load [expr {{[$pin is_driver] ? [sta::Pin_capacitance $pin rise $corner max] : 0}}]\n\
          \x20 set slews \"[sta::Vertex_slew $vertex rise max] [sta::Vertex_slew $vertex fall max]\"\n\
-         \x20 puts $out \"[get_property $pin full_name] $slews $load\"\n\
+         \x20 puts $out [format {{%s %.6g %.6g %.6g}} [get_property $pin full_name] {{*}}$slews $load]\n\
+         \x20 rename $vertex {{}}\n\
+         \x20 rename $pin {{}}\n\
          }}\n\
+         $vertices finish\n\
          close $out\n",
         top = timed.top,
         load = timed.output_load,
     )
 }
 
-/// Lines are `instance/pin rise fall load`.
+/// Lines are `instance/pin rise fall load`, or those of a port; the load is that of the net that the pin drives.
 fn parse(text: &str, netlist: &Netlist, library: &Library, source: String) -> Result<Loads, FlowError> {
-    let mut lines: HashMap<String, [f64; 3]> = HashMap::new();
+    let mut lines: HashMap<Cow<str>, [f64; 3]> = HashMap::new();
     for line in text.lines() {
         let mut words = line.rsplitn(4, ' ');
         let mut number = || words.next().and_then(|w| w.parse::<f64>().ok());
         let (load, fall, rise) = (number(), number(), number());
         let unreadable = || FlowError::new(format!("cannot read `{line}` in {OUTPUT}"));
         let [Some(rise), Some(fall), Some(load)] = [rise, fall, load] else { return Err(unreadable()) };
-        lines.insert(words.next().ok_or_else(unreadable)?.replace('\\', ""), [rise, fall, load]);
+        lines.insert(unescaped(words.next().ok_or_else(unreadable)?), [rise, fall, load]);
     }
     let mut nets = vec![0.0; netlist.nets.len()];
+    for net in netlist.ports.iter().filter(|port| port.input).flat_map(|port| &port.bits) {
+        let name = netlist.nets[*net as usize].as_str();
+        nets[*net as usize] = lines.get(name).map_or(0.0, |[_, _, load]| *load);
+    }
     let mut slews = Vec::with_capacity(netlist.instances.len());
     for instance in &netlist.instances {
         let mut own = vec![[0.0; 2]; instance.pins.len()];
         let pins = library.cells()[instance.cell].pins.iter().zip(&instance.pins).enumerate();
         for (i, (pin, net)) in pins.filter(|(_, (pin, _))| pin.direction != PinDirection::Other) {
-            let Some(&[rise, fall, load]) = lines.get(&format!("{}/{}", instance.name, pin.name)) else {
-                let missing = format!("OpenSTA says nothing of {}/{}", instance.name, pin.name);
+            let name = format!("{}/{}", instance.name, pin.name);
+            let Some(&[rise, fall, load]) = lines.get(name.as_str()) else {
                 if net.is_some() {
-                    return Err(FlowError::new(missing));
+                    return Err(FlowError::new(format!("OpenSTA says nothing of {name}")));
                 }
                 continue;
             };
             own[i] = [rise, fall];
-            if let Some(net) = net {
-                // Every pin of a net says the same, except where a port of a module has nets on both sides.
-                nets[*net as usize] = f64::max(nets[*net as usize], load);
+            if let Some(net) = net.filter(|_| pin.direction == PinDirection::Output) {
+                nets[net as usize] = load;
             }
         }
         slews.push(own);
     }
     Ok(Loads { nets, slews, source })
+}
+
+/// A name as a netlist has it.
+fn unescaped(name: &str) -> Cow<'_, str> {
+    if name.contains('\\') { name.replace('\\', "").into() } else { name.into() }
 }
