@@ -1,5 +1,5 @@
-q_loader_p2_i2.v
-sequencer_i2.v
+q_loader_p2_i2_1cdfe9.v
+sequencer_i2_2c9e13.v
 dot_term_e8m7.v
 max2_u9.v
 dot_align_e8m7_w24.v
@@ -10,9 +10,9 @@ fp_max_e8m7.v
 fp_add_e8m7.v
 exp_pwl8_e8m7.v
 fp_mul_e8m7.v
-fa2_element_e8m7_i2.v
+fa2_element_e8m7_i2_6deadc.v
 recip_pwl16_e8m7.v
 normalize_e8m7_e8m7.v
 tour_lane.v
-drain_p2_i2.v
+drain_p2_i2_e06497.v
 tour.v

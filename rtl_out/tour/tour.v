@@ -44,7 +44,7 @@ module tour (
   wire q_loader_bank;
   wire [1:0] q_loader_full;
   wire [7:0] q_loader_active;
-  q_loader_p2_i2 u_q_loader (
+  q_loader_p2_i2_1cdfe9 u_q_loader (
     .clk          (clk),
     .rst          (rst),
     .q_valid      (q_valid),
@@ -70,7 +70,7 @@ module tour (
   wire sequencer_step_last;
   wire sequencer_release_bank;
   wire unused_sequencer_row_start;
-  sequencer_i2 u_sequencer (
+  sequencer_i2_2c9e13 u_sequencer (
     .clk             (clk),
     .rst             (rst),
     .kv_valid        (kv_valid),
@@ -131,7 +131,7 @@ module tour (
   wire drain_lane;
   wire drain_slot;
   wire unused_drain_shift;
-  drain_p2_i2 u_drain (
+  drain_p2_i2_e06497 u_drain (
     .clk          (clk),
     .rst          (rst),
     .start        (sequencer_block_end),

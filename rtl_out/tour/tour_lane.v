@@ -100,7 +100,7 @@ module tour_lane (
   genvar i;
   generate
     for (i = 0; i < 5; i = i + 1) begin : g_element
-      fa2_element_e8m7_i2 u_element (
+      fa2_element_e8m7_i2_6deadc u_element (
         .clk        (clk),
         .v          (v_extended[16*i +: 16]),
         .slot       (step_slot),

@@ -1,5 +1,5 @@
-q_loader_p2_i2.v
-sequencer_i2_b4x1_e8.v
+q_loader_p2_i2_1cdfe9.v
+sequencer_i2_b4x1_e8_2268ba.v
 dot_term_e8m7.v
 max2_u9.v
 dot_align_e8m7_w24.v
@@ -8,11 +8,11 @@ sum5_s25.v
 fused_dot_e8m7_e8m15_n4_w24.v
 base2_score_e8m15_q9_6.v
 lse_gain_shift_k7_b1_fx6_fc12_u1_c8_s6_w5.v
-lse_element_f16_u1_blocks_i2.v
+lse_element_f16_u1_blocks_i2_dd2c08.v
 tour_flash_d_lse_lane.v
 align_e8m7_f16.v
 from_anchor_e8m7_f16_e8m7.v
 result_from_anchor_fixed16_e8m7_17.v
-drain_p2_i2_c0_2.v
-result_row_e2.v
+drain_p2_i2_c0_2_bdb0f8.v
+result_row_e2_2bab09.v
 tour_flash_d_lse.v

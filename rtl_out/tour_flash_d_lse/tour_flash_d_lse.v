@@ -45,7 +45,7 @@ module tour_flash_d_lse (
   wire q_loader_bank;
   wire [1:0] q_loader_full;
   wire [7:0] q_loader_active;
-  q_loader_p2_i2 u_q_loader (
+  q_loader_p2_i2_1cdfe9 u_q_loader (
     .clk          (clk),
     .rst          (rst),
     .q_valid      (q_valid),
@@ -77,7 +77,7 @@ module tour_flash_d_lse (
   wire [7:0] sequencer_step_shift;
   wire [7:0] sequencer_row_anchor;
   wire unused_sequencer_row_start;
-  sequencer_i2_b4x1_e8 u_sequencer (
+  sequencer_i2_b4x1_e8_2268ba u_sequencer (
     .clk             (clk),
     .rst             (rst),
     .kv_valid        (kv_valid),
@@ -160,7 +160,7 @@ module tour_flash_d_lse (
   wire drain_shift;
   wire drain_lane;
   wire drain_slot;
-  drain_p2_i2_c0_2 u_drain (
+  drain_p2_i2_c0_2_bdb0f8 u_drain (
     .clk          (clk),
     .rst          (rst),
     .start        (sequencer_block_end),
@@ -178,7 +178,7 @@ module tour_flash_d_lse (
   );
 
   wire [63:0] result_o;
-  result_row_e2 u_result (
+  result_row_e2_2bab09 u_result (
     .clk    (clk),
     .row    (o_lane ? lane_o_row[135:68] : lane_o_row[67:0]),
     .load   (drain_load),

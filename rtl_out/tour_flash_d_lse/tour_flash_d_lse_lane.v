@@ -123,7 +123,7 @@ module tour_flash_d_lse_lane (
   genvar i;
   generate
     for (i = 0; i < 4; i = i + 1) begin : g_element
-      lse_element_f16_u1_blocks_i2 u_element (
+      lse_element_f16_u1_blocks_i2_dd2c08 u_element (
         .clk         (clk),
         .v           (v[17*i +: 17]),
         .slot        (step_slot),

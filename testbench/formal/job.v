@@ -1,7 +1,7 @@
 // The job control is in one state at a time, says nothing while it is idle, is idle after every end of a job, and does not
 // stay anywhere for longer than its watchdog allows.
 //
-// `WATCHDOG and `LEAST_DRAIN are its times, `HEADS the most heads; `SETTINGS are further inputs, `PINS their pins. `checking`,
+// `JOB is the module; `WATCHDOG and `LEAST_DRAIN are its times, `HEADS the most heads; `SETTINGS are further inputs, `PINS their pins. `checking`,
 // `watch`, `silence`, `refusal` and `heads_left` are its registers.
 module proof (
   input wire clk,
@@ -17,7 +17,7 @@ module proof (
 );
   wire busy, run, drain, done_set, error_set, go;
   wire [7:0] error_cause;
-  job u_dut (
+  `JOB u_dut (
     .clk(clk), .rst(rst), .start(start), .soft_reset(soft_reset), .finished(finished), .quiet(quiet),
     .activity(activity), .heads(heads), .kv_heads(kv_heads), .busy(busy), .run(run), .drain(drain),
     .done_set(done_set), .error_set(error_set), .error_cause(error_cause), .go(go),

@@ -401,7 +401,7 @@ fn accelerator(top: &mut Section, format: &mut Section) -> Result<DesignConfig, 
     let job = JobConfig::read(&mut section, shape.mask, &engine.kernel)?;
     section.finish()?;
     let mut section = top.section("memory")?;
-    let memory = accelerator::memory(&mut section)?;
+    let memory = accelerator::memory(&mut section, &shape)?;
     section.finish()?;
     Ok(DesignConfig::Accelerator(AcceleratorConfig { engine, shape, job, memory }))
 }

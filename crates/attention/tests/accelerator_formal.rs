@@ -132,6 +132,7 @@ fn job(spec: &AcceleratorSpec) -> Subject {
         text,
         proof: "job.v",
         macros: vec![
+            ("JOB", module.name.to_string()),
             ("WATCHDOG", spec.watchdog.to_string()),
             ("WATCH_WIDTH", width("watch")),
             ("LEAST_DRAIN", "32".into()),

@@ -280,6 +280,22 @@ fn workload_against_configuration() {
     golden("workload_against_configuration", &format!("{head_dim}\n\n{keys}\n"));
 }
 
+/// A memory that is slower than the watchdog allows; streams have no latency.
+#[test]
+fn latency_and_watchdog() {
+    let text =
+        format!("kind = \"accelerator\"\n{GOOD}[accelerator]\nwatchdog = 300\n[memory]\nlatency = 299\n");
+    assert!(Config::parse(&text, "small.toml", &[]).is_ok());
+    assert!(
+        Config::parse(&text, "small.toml", &["memory.latency=300", "accelerator.interface=stream"]).is_ok()
+    );
+    assert_eq!(
+        fails(&text, &["memory.latency=300"]),
+        "--set memory.latency=300: memory.latency = 300: must be below accelerator.watchdog = 300, which gives a job up \
+         after that many cycles without a transfer"
+    );
+}
+
 /// Queries beyond what an accelerator takes: the configuration's own, and those of a file.
 #[test]
 fn queries_of_an_accelerator() {

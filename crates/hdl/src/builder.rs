@@ -76,8 +76,9 @@ pub fn elaborate(
     }
     let top = ModuleId(library.modules.borrow().len() as u32);
     library.modules.borrow_mut().push(Arc::new(module));
-    let design = Design::prune(&library.modules.borrow(), top, reset);
+    let mut design = Design::prune(&library.modules.borrow(), top, reset);
     crate::validate::validate(&design)?;
+    crate::content::name_by_content(&mut design);
     Ok(design)
 }
 

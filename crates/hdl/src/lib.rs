@@ -16,6 +16,7 @@
 mod bits;
 mod builder;
 mod clean;
+mod content;
 mod design;
 mod error;
 mod feedback;

@@ -164,12 +164,20 @@ impl JobConfig {
     }
 }
 
-/// Reads `[memory]`.
-pub(super) fn memory(section: &mut Section<'_>) -> Result<Timing, ConfigError> {
+/// Reads `[memory]`, which an accelerator of this shape is beside.
+pub(super) fn memory(section: &mut Section<'_>, shape: &ShapeConfig) -> Result<Timing, ConfigError> {
     let usual = Timing::default();
     let outstanding = section.integer("outstanding", 1..=256, Some(usual.outstanding as i64))?;
+    let latency = section.integer("latency", 0..=10_000, Some(usual.latency.into()))? as u32;
+    if shape.interface == Interface::Dma && latency >= shape.watchdog {
+        let problem = format!(
+            "must be below accelerator.watchdog = {}, which gives a job up after that many cycles without a transfer",
+            shape.watchdog
+        );
+        return Err(section.error("latency", problem));
+    }
     Ok(Timing {
-        latency: section.integer("latency", 0..=10_000, Some(usual.latency.into()))? as u32,
+        latency,
         bandwidth: section.float("bandwidth", 0.01..=1.0, usual.bandwidth)?,
         outstanding: outstanding as usize,
         stalls: section.float("stalls", 0.0..=0.95, usual.stalls)?,

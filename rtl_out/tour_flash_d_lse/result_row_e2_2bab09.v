@@ -6,8 +6,8 @@
 // NaN and infinity must not come in; overflow saturates.
 // Generated RTL: yours to use without restriction.
 
-// result_row_e2: brings a finished row to the output format
-module result_row_e2 (
+// result_row_e2_2bab09: brings a finished row to the output format
+module result_row_e2_2bab09 (
   input  wire        clk,
   input  wire [67:0] row,
   input  wire        load,

@@ -6,8 +6,9 @@
 // NaN and infinity must not come in; overflow saturates.
 // Generated RTL: yours to use without restriction.
 
-// sequencer_i2_b4x1_e8: holds each key row for one step per slot, inserts merges and rescalings
-module sequencer_i2_b4x1_e8 (
+// sequencer_i2_b4x1_e8_2268ba: holds each key row for one step per slot, inserts merges and
+// rescalings
+module sequencer_i2_b4x1_e8_2268ba (
   input  wire       clk,
   input  wire       rst,
   input  wire       kv_valid,

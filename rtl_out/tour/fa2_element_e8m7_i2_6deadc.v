@@ -6,8 +6,8 @@
 // NaN and infinity must not come in; overflow saturates.
 // Generated RTL: yours to use without restriction.
 
-// fa2_element_e8m7_i2: o = o * correction + v * weight for the slot's query
-module fa2_element_e8m7_i2 (
+// fa2_element_e8m7_i2_6deadc: o = o * correction + v * weight for the slot's query
+module fa2_element_e8m7_i2_6deadc (
   input  wire        clk,
   input  wire [15:0] v,
   input  wire        slot,

@@ -6,8 +6,8 @@
 // NaN and infinity must not come in; overflow saturates.
 // Generated RTL: yours to use without restriction.
 
-// q_loader_p2_i2: places query n in slot n / lanes of lane n mod lanes, bank by bank
-module q_loader_p2_i2 (
+// q_loader_p2_i2_1cdfe9: places query n in slot n / lanes of lane n mod lanes, bank by bank
+module q_loader_p2_i2_1cdfe9 (
   input  wire       clk,
   input  wire       rst,
   input  wire       q_valid,

@@ -6,9 +6,9 @@
 // NaN and infinity must not come in; overflow saturates.
 // Generated RTL: yours to use without restriction.
 
-// lse_element_f16_u1_blocks_i2: o = o + (v - o) * u * 2^-(U + 4 * coarse + fine), or v - (v - o) *
-// the same; shifts one-hot
-module lse_element_f16_u1_blocks_i2 (
+// lse_element_f16_u1_blocks_i2_dd2c08: o = o + (v - o) * u * 2^-(U + 4 * coarse + fine), or v - (v
+// - o) * the same; shifts one-hot
+module lse_element_f16_u1_blocks_i2_dd2c08 (
   input  wire        clk,
   input  wire [16:0] v,
   input  wire        slot,

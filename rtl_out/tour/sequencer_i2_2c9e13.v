@@ -6,8 +6,8 @@
 // NaN and infinity must not come in; overflow saturates.
 // Generated RTL: yours to use without restriction.
 
-// sequencer_i2: holds each key row for one step per slot, inserts merges and rescalings
-module sequencer_i2 (
+// sequencer_i2_2c9e13: holds each key row for one step per slot, inserts merges and rescalings
+module sequencer_i2_2c9e13 (
   input  wire       clk,
   input  wire       rst,
   input  wire       kv_valid,

@@ -6,8 +6,8 @@
 // NaN and infinity must not come in; overflow saturates.
 // Generated RTL: yours to use without restriction.
 
-// drain_p2_i2: brings the results of a block out in query order, inactive queries left out
-module drain_p2_i2 (
+// drain_p2_i2_e06497: brings the results of a block out in query order, inactive queries left out
+module drain_p2_i2_e06497 (
   input  wire       clk,
   input  wire       rst,
   input  wire       start,

@@ -6,8 +6,9 @@
 // NaN and infinity must not come in; overflow saturates.
 // Generated RTL: yours to use without restriction.
 
-// drain_p2_i2_c0_2: brings the results of a block out in query order, inactive queries left out
-module drain_p2_i2_c0_2 (
+// drain_p2_i2_c0_2_bdb0f8: brings the results of a block out in query order, inactive queries left
+// out
+module drain_p2_i2_c0_2_bdb0f8 (
   input  wire       clk,
   input  wire       rst,
   input  wire       start,

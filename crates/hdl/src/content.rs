@@ -1,0 +1,31 @@
+//! Names that tell modules with the same name in two designs apart.
+//!
+//! The name of a combinational kind says everything that it depends on. A module with a clock depends on more: where
+//! the period has put its registers, the style of the reset, and, in control, on what is around it. The end of its
+//! name is therefore a hash of its Verilog, so that the designs of one project can be read together.
+
+use crate::design::Design;
+use crate::module::ModuleId;
+use crate::verilog::{Header, write_module};
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+
+/// Hexadecimal digits of the hash.
+const DIGITS: usize = 6;
+
+/// Ends the names of modules with a clock in a hash of their content. The top, and modules that are called after it
+/// (`<top>_lane`), keep the names that the user has given.
+pub(crate) fn name_by_content(design: &mut Design) {
+    let own = format!("{}_", design.top().name);
+    for i in 0..design.modules.len() {
+        let (id, module) = (ModuleId(i as u32), &design.modules[i]);
+        if id == design.top || !module.has_clock || module.name.starts_with(&own) {
+            continue;
+        }
+        // Children come first, so that the text has the names that they keep.
+        let text = write_module(design, id, &Header::default());
+        let hash: String = Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        let name = format!("{}_{}", module.name, &hash[..DIGITS]);
+        Arc::make_mut(&mut design.modules[i]).name = name.into();
+    }
+}
