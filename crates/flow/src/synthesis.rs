@@ -231,32 +231,33 @@ impl Search<'_> {
         })
     }
 
-    /// The netlists of the two recipes that go for area, side by side, or for a quick result one after the other; and
-    /// of the faster ones while the clock is missed.
+    /// The netlists of the two recipes that go for area, or for a quick result of `balanced`; of `compact` where that may
+    /// meet the clock too, and of the faster ones while the clock is missed.
     fn recipes(&self, front: &Done, hierarchy: Hierarchy) -> Result<Vec<Candidate>, FlowError> {
-        let mut all = if self.job.quick {
-            vec![]
-        } else {
-            let both = std::thread::scope(|scope| {
-                let runs =
-                    [&COMPACT, &BALANCED].map(|recipe| scope.spawn(|| self.adapt(front, hierarchy, recipe)));
-                runs.map(|run| run.join().expect("a search does not panic"))
-            });
-            both.into_iter().collect::<Result<Vec<_>, _>>()?.concat()
-        };
+        let first: &[&Recipe] = if self.job.quick { &[&BALANCED] } else { &[&COMPACT, &BALANCED] };
+        let all = std::thread::scope(|scope| {
+            let run = |&recipe| scope.spawn(move || self.adapt(front, hierarchy, recipe));
+            let runs: Vec<_> = first.iter().map(run).collect();
+            runs.into_iter()
+                .map(|run| run.join().expect("a search does not panic"))
+                .collect::<Result<Vec<_>, _>>()
+        });
+        let mut all = all?.concat();
         for recipe in &RECIPES {
             let done = all.iter().any(|c: &Candidate| c.attempt.recipe == recipe.name);
-            if !done && !choose(&all).is_some_and(Candidate::met) && self.may_meet(recipe, &all) {
+            let met = choose(&all).is_some_and(Candidate::met);
+            if !done && (!met || recipe.name == COMPACT.name) && self.may_meet(recipe, &all) {
                 all.extend(self.adapt(front, hierarchy, recipe)?);
             }
         }
         Ok(all)
     }
 
-    /// Whether a recipe can be expected to meet the clock, from how far `compact` got; the fastest always may.
+    /// Whether a recipe can be expected to meet the clock, from how far others got; the fastest always may.
     fn may_meet(&self, recipe: &Recipe, so_far: &[Candidate]) -> bool {
-        let compact = so_far.iter().filter(|c| c.attempt.recipe == COMPACT.name);
-        let shortest = compact.map(|c| c.attempt.timing.min_period_ps).reduce(f64::min);
+        let of_compact =
+            |c: &Candidate| c.attempt.timing.min_period_ps / Recipe::named(c.attempt.recipe).relative_delay;
+        let shortest = so_far.iter().map(of_compact).reduce(f64::min);
         let expected = shortest.map_or(0.0, |ps| ps * recipe.relative_delay);
         recipe.name == FAST.name || expected <= (1.0 + LUCK) * self.job.period_ps
     }

@@ -199,13 +199,14 @@ impl Context<'_> {
             digest: digest(text.as_bytes()),
         };
         let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
-        let flatten = if hierarchy == Hierarchy::Flat { " -flatten" } else { "" };
+        // Each kind is worked on once; its copies come apart for what follows.
+        let flatten = if hierarchy == Hierarchy::Flat { "flatten\n" } else { "" };
         let datapath =
             if self.yosys.is_modern() { " -booth -arith_tree -extra-map +/choices/sklansky.v" } else { "" };
         let script = format!(
             "read_verilog {}\n\
-             synth{flatten} -top {top} -noabc{datapath} -run begin:check\n\
-             opt -purge\n\
+             synth -top {top} -noabc{datapath} -run begin:check\n\
+             {flatten}opt -purge\n\
              {}dfflibmap -liberty cells.lib\n\
              opt\n\
              setundef -zero\n\
