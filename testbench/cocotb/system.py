@@ -142,34 +142,27 @@ class StreamSystem(System):
         return [channel for channel in (self.q, self.kv, self.i, self.o) if channel is not None]
 
     def packets(self, job):
-        """Packets of queries, and of keys with their values."""
+        """Packets of queries, of keys with their values, and of initial states."""
         settings, count = job["settings"], DESIGN["row_bytes"]
-        queries, pairs = [], []
+        queries, pairs, states = [], [], []
         for head, block, keys in blocks(settings):
             queries.append(b"".join(rows(job, "before", "q", head, block, count)))
             group = head * settings["kv_heads"] // settings["heads"]
             k, v = (rows(job, "before", tensor, group, keys, count) for tensor in "kv")
             if len(keys) > 0:
                 pairs.append(b"".join(half for pair in zip(k, v) for half in pair))
-        return queries, pairs
-
-    def states(self, job):
-        """Packets of initial states."""
-        if not job["settings"]["initial"]:
-            return []
-        count = DESIGN["state_bytes"]
-        return [b"".join(rows(job, "before", "i", head, block, count)) for head, block, _ in blocks(job["settings"])]
+            if settings["initial"]:
+                states.append(b"".join(rows(job, "before", "i", head, block, DESIGN["state_bytes"])))
+        return queries, pairs, states
 
     def place(self, job):
         self.o.clear()
         if job["error"] is None:
             self.send(*self.packets(job))
-            for packet in self.states(job):
-                self.i.send_nowait(AxiStreamFrame(packet))
 
-    def send(self, queries, pairs):
+    def send(self, queries, pairs, states=()):
         """Queues packets."""
-        for source, packets in [(self.q, queries), (self.kv, pairs)]:
+        for source, packets in [(self.q, queries), (self.kv, pairs), (self.i, states)]:
             for packet in packets:
                 source.send_nowait(AxiStreamFrame(packet))
 

@@ -4,6 +4,7 @@
 
 mod support;
 
+use attention::EngineSpec;
 use attention::accelerator::bus::{Answer, LiteMaster, Request, Response};
 use attention::accelerator::registers::{self, Access, Map};
 use attention::accelerator::{AcceleratorSpec, Interface};
@@ -20,6 +21,12 @@ fn tiny(interface: Interface) -> AcceleratorSpec {
     AcceleratorSpec { interface, ..accelerator(&FA2, BF16, [4, 2, 3]) }
 }
 
+/// One whose queries may begin with states.
+fn linked(interface: Interface) -> AcceleratorSpec {
+    let spec = tiny(interface);
+    AcceleratorSpec { engine: EngineSpec { initial: true, ..spec.engine }, ..spec }
+}
+
 fn golden(file: &str, text: &str) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/accelerator_registers").join(file);
     if std::env::var_os("FLASHRTL_BLESS").is_some() {
@@ -32,6 +39,7 @@ fn golden(file: &str, text: &str) {
 #[test]
 fn the_map_is_documented() {
     golden("dma.md", &registers::markdown(&tiny(Interface::Dma)));
+    golden("dma_with_states.md", &registers::markdown(&linked(Interface::Dma)));
     golden("stream.md", &registers::markdown(&tiny(Interface::Stream)));
     golden("tiny_registers.h", &registers::c_header(&tiny(Interface::Dma)));
     golden("tiny_driver.h", &registers::c_driver_header(&tiny(Interface::Dma)));
@@ -40,8 +48,8 @@ fn the_map_is_documented() {
 
 #[test]
 fn words_are_apart_and_the_ports_are_those_of_the_specification() {
-    for interface in [Interface::Dma, Interface::Stream] {
-        let spec = tiny(interface);
+    let specs = [Interface::Dma, Interface::Stream].map(|interface| [tiny(interface), linked(interface)]);
+    for spec in specs.into_iter().flatten() {
         let map = Map::new(&spec);
         let offsets: Vec<u32> = map.registers.iter().flat_map(|r| r.words()).map(|w| w.offset).collect();
         assert!(offsets.windows(2).all(|pair| pair[0] < pair[1]) && offsets.iter().all(|o| o % 4 == 0));

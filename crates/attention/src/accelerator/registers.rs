@@ -383,7 +383,7 @@ fn counters() -> Vec<Register> {
         word(
             "STALL_OTHER",
             0x1ac,
-            "Other cycles in which the engine stood: its own merges and rescalings, and a job's start and end.",
+            "Other cycles in which the engine stood: its own loads, merges and rescalings, and a job's start and end.",
         ),
         long("BYTES_READ", 0x1b0, "Bytes of all beats that came in."),
         long("BYTES_WRITTEN", 0x1b8, "Bytes of all beats that went out."),

@@ -40,7 +40,7 @@ struct tiny_counters {
     uint32_t stall_q; /* Cycles in which the engine waited for queries. */
     uint32_t stall_kv; /* Cycles in which the engine waited for keys. */
     uint32_t stall_o; /* Cycles in which the engine waited for the way out of results. */
-    uint32_t stall_other; /* Other cycles in which the engine stood: its own merges and rescalings, and a job's start and end. */
+    uint32_t stall_other; /* Other cycles in which the engine stood: its own loads, merges and rescalings, and a job's start and end. */
     uint64_t bytes_read; /* Bytes of all beats that came in. */
     uint64_t bytes_written; /* Bytes of all beats that went out. */
 };

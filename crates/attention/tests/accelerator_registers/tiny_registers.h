@@ -220,7 +220,7 @@
 #define TINY_STALL_O 0x1a8u
 #define TINY_STALL_O_RESET 0x00000000u
 
-/* STALL_OTHER (ro): Other cycles in which the engine stood: its own merges and rescalings, and a job's start and end. */
+/* STALL_OTHER (ro): Other cycles in which the engine stood: its own loads, merges and rescalings, and a job's start and end. */
 #define TINY_STALL_OTHER 0x1acu
 #define TINY_STALL_OTHER_RESET 0x00000000u
 

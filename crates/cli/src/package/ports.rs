@@ -43,7 +43,7 @@ const ENGINE: &[(&str, &str)] = &[
 /// Beginnings of an accelerator's ports.
 const ACCELERATOR: &[(&str, &str)] = &[
     ("s_axil_", "AXI4-Lite slave: the registers, see registers.md"),
-    ("m_axi_", "AXI4 master: rows of q, k and v, and initial states, are read, results written"),
+    ("m_axi_", "AXI4 master: rows are read, results written"),
     ("s_axis_q_", "AXI4-Stream: a packet is the query rows of a block"),
     (
         "s_axis_kv_",

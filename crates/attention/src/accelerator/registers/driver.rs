@@ -8,16 +8,17 @@ use std::fmt::Write;
 pub fn c_driver_header(spec: &AcceleratorSpec) -> String {
     let map = Map::new(spec);
     let fields = |access| map.of(access).map(field).collect::<String>();
+    let read = if spec.engine.initial { "q, k, v and initial states" } else { "q, k and v" };
     let caches = match spec.interface {
         Interface::Dma => {
-            "\n *\n * Caches: write q, k and v back to memory before a job, and invalidate o after it."
+            format!("\n *\n * Caches: write {read} back to memory before a job, and invalidate o after it.")
         }
-        Interface::Stream => "",
+        Interface::Stream => String::new(),
     };
     let parts = [
         ("@fields@", fields(Access::Configuration)),
         ("@counters@", fields(Access::Counter)),
-        ("@caches@", caches.into()),
+        ("@caches@", caches),
     ];
     filled(HEADER, &parts, spec)
 }
