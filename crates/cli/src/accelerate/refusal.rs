@@ -34,29 +34,21 @@ pub fn text(spec: &AcceleratorSpec, job: &Settings, cause: Cause) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::accelerate::settings;
     use crate::source::load;
     use crate::target::{Kind, Target};
-    use attention::accelerator::{MaskMode, Tensor};
+    use attention::accelerator::MaskMode;
+    use attention::config::DesignConfig;
 
     #[test]
     fn a_refusal_names_key_and_limit() {
         let target = Target::new(load("tour_accelerator", &[]).unwrap()).unwrap();
-        let Kind::Accelerator(spec) = &target.kind else { panic!("it is an accelerator") };
-        let nowhere = Tensor::default();
-        let legal = Settings {
-            queries: 64,
-            keys: 64,
-            heads: 4,
-            kv_heads: 4,
-            mask: MaskMode::None,
-            window: 0,
-            scale: 0,
-            q: nowhere,
-            k: nowhere,
-            v: nowhere,
-            o: nowhere,
+        let (Kind::Accelerator(spec), DesignConfig::Accelerator(config)) =
+            (&target.kind, &target.config.design)
+        else {
+            panic!("it is an accelerator")
         };
-        assert_eq!(legal.check(spec), Ok(()));
+        let legal = settings(spec, &config.job, [64, 64, 4]).unwrap();
         for (job, said) in [
             (
                 Settings { queries: 0, ..legal },
@@ -71,7 +63,7 @@ mod tests {
                 Settings { heads: 8, ..legal },
                 "must be at most accelerator.heads = 4 of accelerator.kv_heads = 4",
             ),
-            (Settings { mask: MaskMode::Window, ..legal }, "job.window = 0: must be above 0"),
+            (Settings { mask: MaskMode::Window, window: 0, ..legal }, "job.window = 0: must be above 0"),
         ] {
             let text = text(spec, &job, job.check(spec).unwrap_err());
             assert!(text.contains(said), "{text}");
