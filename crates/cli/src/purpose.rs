@@ -69,8 +69,8 @@ fn split(power: &Power) -> BTreeMap<Purpose, Split> {
     let clock = Split { clock_mw: power.clock_net_mw, ..Split::default() };
     let mut sums = BTreeMap::from([(Purpose::Clock, clock)]);
     for module in &power.modules {
-        let inside = module.path.split('.').filter_map(|part| begun(part.strip_prefix("u_")?));
-        sums.entry(inside.last().unwrap_or(Purpose::Interface)).or_default().add(&module.power);
+        let inside = module.path.rsplit('.').find_map(|part| begun(part.strip_prefix("u_")?));
+        sums.entry(inside.unwrap_or(Purpose::Interface)).or_default().add(&module.power);
     }
     // It is among what belongs to the top.
     sums.entry(Purpose::Interface).or_default().clock_mw -= power.clock_net_mw;
