@@ -2,10 +2,9 @@
 
 mod support;
 
-use attention::EngineSpec;
-use attention::accelerator::{AcceleratorSpec, Buffer, Buffers, Interface, MaskSupport};
+use attention::accelerator::{AcceleratorSpec, Buffer, Interface, MaskSupport};
+use hdl::ResetKind;
 use hdl::verilog::{Header, write};
-use hdl::{Reset, ResetKind};
 use numerics::stratified::Rng;
 use std::collections::BTreeMap;
 use support::{INPUTS, KERNELS, accelerator, nightly, timing};
@@ -14,26 +13,18 @@ use support::{INPUTS, KERNELS, accelerator, nightly, timing};
 fn random_accelerator(name: &str, rng: &mut Rng) -> (AcceleratorSpec, f64) {
     let kernel = &KERNELS[rng.below(KERNELS.len() as u64) as usize].1;
     let mut of = |values: &[u32]| values[rng.below(values.len() as u64) as usize];
-    let plain = accelerator(kernel, INPUTS[of(&[0, 1, 2]) as usize], [of(&[3, 4]), of(&[1, 2]), 1]);
-    let spec = AcceleratorSpec {
-        name: name.into(),
-        engine: EngineSpec { name: format!("{name}_engine"), ..plain.engine.clone() },
-        key_tile: of(&[1, 3, 4, 6]),
-        max_queries: of(&[16, 64, 100]),
-        max_keys: of(&[16, 64, 100]),
-        heads: of(&[4, 8]),
-        kv_heads: of(&[1, 4]),
-        mask: [MaskSupport::None, MaskSupport::Causal, MaskSupport::SlidingWindow][of(&[0, 1, 2]) as usize],
-        interface: [Interface::Stream, Interface::Dma][of(&[0, 1]) as usize],
-        bus_bits: of(&[32, 64]),
-        buffers: Buffers { tile: [Buffer::Flops, Buffer::Sram][of(&[0, 1]) as usize] },
-        watchdog: of(&[128, 1000, 65536]),
-        reset: Reset {
-            kind: [ResetKind::Sync, ResetKind::Async][of(&[0, 1]) as usize],
-            active_low: of(&[0, 1]) == 1,
-        },
-        ..plain
-    };
+    let input = INPUTS[of(&[0, 1, 2]) as usize];
+    let mut spec = accelerator(kernel, input, [of(&[3, 4]), of(&[1, 2]), 1]);
+    (spec.name, spec.engine.name) = (name.into(), format!("{name}_engine"));
+    (spec.key_tile, spec.bus_bits, spec.watchdog) =
+        (of(&[1, 3, 4, 6]), of(&[32, 64]), of(&[128, 1000, 65536]));
+    (spec.max_queries, spec.max_keys) = (of(&[16, 64, 100]), of(&[16, 64, 100]));
+    (spec.heads, spec.kv_heads) = (of(&[4, 8]), of(&[1, 4]));
+    spec.mask = [MaskSupport::None, MaskSupport::Causal, MaskSupport::SlidingWindow][of(&[0, 1, 2]) as usize];
+    spec.interface = [Interface::Stream, Interface::Dma][of(&[0, 1]) as usize];
+    spec.buffers.tile = [Buffer::Flops, Buffer::Sram][of(&[0, 1]) as usize];
+    spec.reset.kind = [ResetKind::Sync, ResetKind::Async][of(&[0, 1]) as usize];
+    spec.reset.active_low = of(&[0, 1]) == 1;
     (spec, f64::from(of(&[100, 300, 400, 450])))
 }
 

@@ -1,6 +1,7 @@
 //! An accelerator with its memory, on tensors: cycle by cycle, held against the functional model.
 
 pub mod excerpt;
+mod refusal;
 
 use crate::command::simulate::WorkloadArgs;
 use crate::show::{self, counted, grouped, percent};
@@ -12,7 +13,7 @@ use attention::accelerator::bus::Timing;
 use attention::accelerator::memory::{Memory, image, place_states, traffic, unpack};
 use attention::accelerator::model;
 use attention::accelerator::system::{Job, System};
-use attention::accelerator::{AcceleratorSpec, Cause, Interface, MaskMode, Settings, Tensor};
+use attention::accelerator::{AcceleratorSpec, Interface, MaskMode, Settings, Tensor};
 use attention::accuracy::reference;
 use attention::config::{AcceleratorConfig, JobConfig, ResultForm};
 use attention::functional;
@@ -188,37 +189,8 @@ fn settings(spec: &AcceleratorSpec, job: &JobConfig, lengths: [u32; 3]) -> Resul
         initial: false,
         i: nowhere,
     };
-    settings.check(spec).map_err(|cause| anyhow!(refusal(spec, &settings, cause)))?;
+    settings.check(spec).map_err(|cause| anyhow!(refusal::text(spec, &settings, cause)))?;
     Ok(settings)
-}
-
-/// Why the accelerator does not run a job, and which key says so.
-fn refusal(spec: &AcceleratorSpec, job: &Settings, cause: Cause) -> String {
-    let Settings { queries, keys, heads, kv_heads, .. } = job;
-    match cause {
-        Cause::ZeroLength => {
-            format!(
-                "{queries} queries and {keys} keys in {heads} heads of {kv_heads} key/value heads: must be above 0"
-            )
-        }
-        Cause::TooLong if *queries > spec.max_queries => {
-            format!(
-                "{queries} queries of a head: must be at most accelerator.max_queries = {}",
-                spec.max_queries
-            )
-        }
-        Cause::TooLong => {
-            format!("{keys} keys of a head: must be at most array.max_keys = {}", spec.max_keys)
-        }
-        Cause::BadHeads => format!(
-            "{heads} heads of {kv_heads} key/value heads: must be at most accelerator.heads = {} of \
-             accelerator.kv_heads = {}, and divide",
-            spec.heads, spec.kv_heads
-        ),
-        Cause::BadMask => "job.mask: accelerator.mask has no hardware for it".into(),
-        Cause::ZeroWindow => "job.window = 0: must be above 0".into(),
-        other => format!("the accelerator refuses the job's settings ({other:?})"),
-    }
 }
 
 /// Mean and largest absolute error against float64 attention; rows that meet no key count as exact zeros.

@@ -8,8 +8,9 @@ use crate::scope::{self, Part};
 use crate::target::{Kind, Target};
 use anyhow::{Context, Result, ensure};
 use attention::Config;
-use attention::accelerator::Buffer;
+use attention::accelerator::MACRO;
 use attention::config::platform;
+use flow::memory;
 use flow::{Flow, Job, Library, Places, Platform, Report};
 use hdl::verilog::{self, Header};
 use serde::Serialize;
@@ -62,11 +63,9 @@ pub struct Synthesis {
 
 impl Synthesis {
     /// What came back for a request.
-    pub fn new(request: &Request, mut report: Report, power: Option<PowerReport>) -> Synthesis {
+    pub fn new(request: &Request, report: Report, power: Option<PowerReport>) -> Synthesis {
         let Target { config, design, kind, .. } = request.target;
         let whole = matches!(kind, Kind::Accelerator(_)) && request.scope == scope::WHOLE;
-        let notes: Vec<String> = report.note.take().into_iter().chain(request.note()).collect();
-        report.note = (!notes.is_empty()).then(|| notes.join("; "));
         let milliwatts = power.as_ref().map(|power| &power.power);
         Synthesis {
             tool: crate::package::TOOL,
@@ -106,16 +105,6 @@ impl Request<'_> {
         scope::part(self.target, self.scope)
     }
 
-    /// What the area of an accelerator's memories is that of.
-    fn note(&self) -> Option<String> {
-        let Kind::Accelerator(spec) = &self.target.kind else { return None };
-        (self.scope == scope::WHOLE && spec.buffers.tile == Buffer::Sram).then(|| {
-            "accelerator.tile_buffer = \"sram\": no macro is known, so the bodies of the wrappers were mapped to \
-             flip-flops"
-                .into()
-        })
-    }
-
     /// The folder of the design on a platform.
     fn folder(&self, platform: &Platform, top: &str) -> PathBuf {
         let config = &self.target.config;
@@ -124,21 +113,26 @@ impl Request<'_> {
         self.output.join(format!("{name}_{}_{}", platform.name, &config.hash()[..8]))
     }
 
-    /// What the tools get.
-    pub fn job(&self, platform: &Platform) -> Result<Job> {
-        ensure!(self.mhz > 0.0, "--clock {}: must be above 0", self.mhz);
+    /// What the tools get: memories in macros of the platform, as far as their files are there.
+    pub fn job(&self, cells: &Library) -> Result<Job> {
         let config = &self.target.config;
         let part = self.part()?;
         let boundary = part.boundary(config);
         let part = part.design;
         let top = verilog::identifier(&part.top().name);
         let header = Header::default();
+        let memories = memory::place(&part, MACRO, &cells.macros, &header);
         let files = verilog::write(&part, &header).into_iter().filter(|file| file.name.ends_with(".v"));
         Ok(Job {
             design: config.name.clone(),
-            files: files.map(|file| (file.name, file.text)).collect(),
+            files: memory::replaced(files.collect(), &memories)
+                .into_iter()
+                .map(|f| (f.name, f.text))
+                .collect(),
+            note: memory::unplaced(&part, MACRO, &memories, &cells.platform),
+            memories,
             sdc: sdc(&part, Some(self.mhz), boundary, &header),
-            folder: self.folder(platform, &top),
+            folder: self.folder(&cells.platform, &top),
             top,
             period_ps: 1e6 / self.mhz,
             keep_hierarchy: self.keep_hierarchy,
@@ -180,6 +174,11 @@ impl<'a> Tools<'a> {
         &self.flow
     }
 
+    /// What the tools get for a request.
+    pub fn job(&self, request: &Request) -> Result<Job> {
+        request.job(&self.library)
+    }
+
     /// Area and timing.
     pub fn synthesise(&self, job: &Job) -> Result<Report> {
         Ok(self.flow.run(job)?)
@@ -208,7 +207,7 @@ pub fn find_platform(name: &str) -> Result<Platform> {
 }
 
 /// The clock to synthesise for, MHz: the one that is given, or the one that the design is pipelined for, divided by
-/// how much slower the platform's logic is than that of the design's own.
+/// how much slower the platform's logic is than that of the design's own; above 0.
 pub fn clock(given: Option<f64>, platform: &Platform, config: &Config) -> Result<f64> {
     let own = || {
         let ratio = match find_platform(&config.clock.platform).map(|p| p.synthesis.relative_delay) {
@@ -217,12 +216,14 @@ pub fn clock(given: Option<f64>, platform: &Platform, config: &Config) -> Result
         };
         Some((config.clock.mhz? / ratio).round())
     };
-    given.or_else(own).with_context(|| {
+    let mhz = given.or_else(own).with_context(|| {
         format!(
             "{}: has no clock (clock.mhz = \"none\"); give one to synthesise for with --clock",
             config.name
         )
-    })
+    })?;
+    ensure!(mhz > 0.0, "--clock {mhz}: must be above 0");
+    Ok(mhz)
 }
 
 /// The results of `work` on all items, in their order, `workers` of them at a time, taken from the front.
@@ -248,19 +249,6 @@ pub fn side_by_side<T: Sync, R: Send>(items: &[T], workers: usize, work: impl Fn
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn memories_without_a_macro_are_noted() {
-        let note = |set: &str| {
-            let config = crate::source::load("tour_accelerator", &[set.to_string()]).unwrap();
-            let target = Target::new(config).unwrap();
-            let (scope, output) = (scope::WHOLE, Path::new("out"));
-            let (keep_hierarchy, quick, fmax) = (false, true, false);
-            Request { target: &target, scope, mhz: 10.0, keep_hierarchy, quick, fmax, output }.note()
-        };
-        assert_eq!(note("accelerator.tile_buffer=flops"), None);
-        assert!(note("accelerator.tile_buffer=sram").unwrap().contains("flip-flops"));
-    }
 
     #[test]
     fn results_come_in_the_order_of_the_items() {

@@ -122,11 +122,9 @@ impl PowerReport {
             true => format!("netlist and graph agree bit for bit in {} recordings", self.recordings),
             false => "not compared with the graph".to_string(),
         };
-        let rows = [
-            (
-                "power",
-                format!("{total_mw:.3} mW at {mhz:.0} MHz, {volts} V; glitches and wires not included"),
-            ),
+        let without = if self.power.macros > 0 { "glitches, wires and macros" } else { "glitches and wires" };
+        let mut rows = vec![
+            ("power", format!("{total_mw:.3} mW at {mhz:.0} MHz, {volts} V; {without} not included")),
             ("clock", of(split.clock_mw)),
             ("registers", of(split.registers_mw)),
             ("logic", of(split.combinational_mw)),
@@ -142,6 +140,13 @@ impl PowerReport {
             ),
             ("netlist", format!("{compared}, {} cycles", grouped(self.power.cycles))),
         ];
+        if self.power.macros > 0 {
+            let (mw, macros) = (of(split.macros_mw), grouped(self.power.macros as u64));
+            rows.insert(
+                4,
+                ("macros", format!("{mw} on the nets that {macros} of them drive, nothing inside")),
+            );
+        }
         format!("\n{}\n{}", pairs(&rows), self.parts())
     }
 

@@ -2,7 +2,7 @@
 
 use crate::show::{grouped, percent, table};
 use flow::power::{Power, Split};
-use flow::report::ModuleArea;
+use flow::report::{Area, ModuleArea};
 use hdl::{Design, ModuleId, verilog};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,8 +15,10 @@ enum Purpose {
     Lanes,
     /// What is around the lanes in the engine: sequencer, rows on their way, results.
     Engine,
-    /// Tile buffers.
+    /// Tile buffers, macros aside.
     Buffers,
+    /// Memories in macros.
+    Macros,
     /// Registers, job control, the walk over blocks and keys.
     Control,
     /// Buses, addresses, rows from and to beats.
@@ -49,7 +51,7 @@ pub struct Share {
 
 /// The parts of an accelerator, from the own areas of its module kinds, and its power where that is known.
 pub fn shares(design: &Design, modules: &[ModuleArea], power: Option<&Power>) -> Vec<Share> {
-    let own: BTreeMap<&str, f64> = modules.iter().map(|m| (m.module.as_str(), m.each.um2)).collect();
+    let own: BTreeMap<&str, Area> = modules.iter().map(|m| (m.module.as_str(), m.each)).collect();
     let mut areas = BTreeMap::new();
     add(design, design.top, Purpose::Interface, 1.0, &own, &mut areas);
     let powers = power.map(split).unwrap_or_default();
@@ -67,8 +69,8 @@ fn split(power: &Power) -> BTreeMap<Purpose, Split> {
     let clock = Split { clock_mw: power.clock_net_mw, ..Split::default() };
     let mut sums = BTreeMap::from([(Purpose::Clock, clock)]);
     for module in &power.modules {
-        let mut inside = module.path.split('.').filter_map(|part| begun(part.strip_prefix("u_")?));
-        sums.entry(inside.next_back().unwrap_or(Purpose::Interface)).or_default().add(&module.power);
+        let inside = module.path.rsplit('.').find_map(|part| begun(part.strip_prefix("u_")?));
+        sums.entry(inside.unwrap_or(Purpose::Interface)).or_default().add(&module.power);
     }
     // It is among what belongs to the top.
     sums.entry(Purpose::Interface).or_default().clock_mw -= power.clock_net_mw;
@@ -85,12 +87,15 @@ fn add(
     at: ModuleId,
     purpose: Purpose,
     copies: f64,
-    own: &BTreeMap<&str, f64>,
+    own: &BTreeMap<&str, Area>,
     sums: &mut BTreeMap<Purpose, f64>,
 ) {
     let module = design.module(at);
-    let area = own.get(&*verilog::identifier(&module.name)).copied().unwrap_or(0.0);
-    *sums.entry(purpose).or_default() += copies * area;
+    let area = own.get(&*verilog::identifier(&module.name)).copied().unwrap_or_default();
+    *sums.entry(purpose).or_default() += copies * (area.um2 - area.macro_um2);
+    if area.macros > 0 {
+        *sums.entry(Purpose::Macros).or_default() += copies * area.macro_um2;
+    }
     for instance in &module.instances {
         let purpose = begun(&instance.name).unwrap_or(purpose);
         add(design, instance.module, purpose, copies * f64::from(instance.count), own, sums);
@@ -106,13 +111,14 @@ pub fn text(shares: &[Share]) -> String {
             Purpose::Lanes => "lanes",
             Purpose::Engine => "rest of the engine",
             Purpose::Buffers => "tile buffers",
+            Purpose::Macros => "macros",
             Purpose::Control => "control",
             Purpose::Interface => "interface",
             Purpose::Clock => "clock net",
         };
         let area = [name.into(), grouped(share.um2.round() as u64), percent(share.um2 / area)];
         let power = share.power.map(|power| {
-            let Split { clock_mw, registers_mw, combinational_mw, leakage_mw } = power;
+            let Split { clock_mw, registers_mw, combinational_mw, leakage_mw, .. } = power;
             let milliwatts = [clock_mw, registers_mw, combinational_mw, leakage_mw, power.total_mw()];
             let mut cells: Vec<String> = milliwatts.iter().map(|mw| format!("{mw:.3}")).collect();
             cells.push(percent(power.total_mw() / total));

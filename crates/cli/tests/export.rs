@@ -54,6 +54,7 @@ fn write(path: impl AsRef<Path>, text: impl AsRef<[u8]>) {
 /// those that are of use here.
 const DOCUMENTED: &[&str] = &[
     "ABC_AREA",
+    "ADDITIONAL_GDS",
     "ADDITIONAL_LEFS",
     "ADDITIONAL_LIBS",
     "CORE_AREA",
@@ -355,6 +356,79 @@ fn fusesoc_runs_the_core() {
     let folder = export(&["fusesoc", "expmul_bf16"]);
     let (passes, text) = said(fusesoc(&python, folder.path(), "sim_verilator", "expmul_bf16"));
     assert!(passes && text.contains("PASS: "), "{text}");
+}
+
+/// A folder of PDKs with one macro of a platform: as much of its Liberty file as is looked at.
+fn pdk_with(path: &str, cell: &str, ports: &[&str]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let pins: String = ports.iter().map(|port| format!("pin ({port}) {{ }} ")).collect();
+    write(folder.path().join(path), format!("library (l) {{ cell ({cell}) {{ area : 100; {pins} }} }}"));
+    folder
+}
+
+/// `flashrtl export` of an accelerator whose tile buffers want macros.
+fn export_sram(pdk: &TempDir, args: &[&str]) -> (TempDir, Said) {
+    let folder = tempfile::tempdir().unwrap();
+    let sram = ["--set", "accelerator.tile_buffer=sram", "-o", folder.path().to_str().unwrap()];
+    let call = flashrtl(&[&["export"], args, &sram].concat());
+    let said = call.env("FLASHRTL_PDK", pdk.path().to_str().unwrap()).env("FLASHRTL_ORFS", "").succeeds();
+    (folder, said)
+}
+
+const FAKERAM: [&str; 6] = ["clk", "rd_out", "we_in", "ce_in", "addr_in", "wd_in"];
+
+/// The RTL instantiates the macros, the flow gets their files, and simulation models of them.
+#[test]
+fn memories_are_exported_in_macros() {
+    let ram = "fakeram45_64x32";
+    let pdk = pdk_with("nangate45/fakeram/fakeram45_64x32.lib", ram, &FAKERAM);
+    let (orfs, _) = export_sram(&pdk, &["orfs", "tour_accelerator", "--clock", "100"]);
+    let config = read(orfs.path().join("designs/nangate45/tour_accelerator/config.mk"));
+    for line in [
+        "ADDITIONAL_LEFS          = $(PLATFORM_DIR)/lef/fakeram45_64x32.lef\n",
+        "ADDITIONAL_LIBS          = $(PLATFORM_DIR)/lib/fakeram45_64x32.lib\n",
+    ] {
+        assert!(config.contains(line), "{config}");
+    }
+    let manifest: Value = serde_json::from_str(&read(orfs.path().join("manifest.json"))).unwrap();
+    assert_eq!(manifest["memories"][0]["macros"], json!([{ "name": ram, "count": 4 }]));
+    let wrapper = manifest["memories"][0]["module"].as_str().unwrap();
+    let rtl = read(orfs.path().join(format!("designs/src/tour_accelerator/{wrapper}.v")));
+    assert!(rtl.contains(ram) && !rtl.contains("reg "), "{rtl}");
+    assert!(read(orfs.path().join("sim/fakeram45_64x32.v")).contains("for simulation only"));
+
+    let openram = "sky130_sram_1rw1r_44x64_8";
+    let ports =
+        ["clk0", "csb0", "web0", "wmask0", "addr0", "din0", "dout0", "clk1", "csb1", "addr1", "dout1"];
+    let sky130 = pdk_with(&format!("sky130hd/sram/{openram}_TT_1p8V_25C.lib"), openram, &ports);
+    let (librelane, _) = export_sram(&sky130, &["librelane", "tour_accelerator", "--clock", "20"]);
+    let config: Value = serde_json::from_str(&read(librelane.path().join("config.json"))).unwrap();
+    assert_eq!(config["MACROS"][openram]["lef"], json!([format!("dir::macros/{openram}.lef")]));
+    let (orfs, _) =
+        export_sram(&sky130, &["orfs", "tour_accelerator", "--clock", "20", "--platform", "sky130hd"]);
+    let config = read(orfs.path().join("designs/sky130hd/tour_accelerator/config.mk"));
+    let gds = format!("$(PLATFORM_DIR)/../sky130ram/{openram}/{openram}.gds\n");
+    assert!(config.contains("ADDITIONAL_GDS") && config.contains(&gds), "{config}");
+
+    let (flops, said) =
+        export_sram(&pdk, &["orfs", "tour_accelerator", "--clock", "20", "--platform", "sky130hd"]);
+    assert!(said.out.contains("note: no Liberty file of a macro of sky130hd was found"), "{}", said.out);
+    assert!(!flops.path().join("sim").exists());
+}
+
+/// The whole accelerator with macros, and models of them, in its self-checking testbench.
+#[test]
+fn an_accelerator_runs_on_macros() {
+    if let Some(why) = Tool::IVERILOG.unavailable() {
+        return skipped(&why, true);
+    }
+    let pdk = pdk_with("nangate45/fakeram/fakeram45_64x32.lib", "fakeram45_64x32", &FAKERAM);
+    let (core, _) = export_sram(&pdk, &["fusesoc", "tour_accelerator", "--platform", "nangate45"]);
+    let text = read(core.path().join("tour_accelerator.core"));
+    assert!(text.contains("sim/fakeram45_64x32.v") && text.contains("[rtl, models, tb]"), "{text}");
+    let verilog = "cd tb && iverilog -g2005 -s tb_tour_accelerator -o ../tb.vvp *.v ../rtl/*.v ../sim/*.v && vvp -N ../tb.vvp";
+    let said = prints(Command::new("sh").args(["-c", verilog]).current_dir(core.path()));
+    assert!(said.contains("PASS: "), "{said}");
 }
 
 /// Metrics as OpenROAD-flow-scripts leave them.

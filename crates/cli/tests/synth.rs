@@ -193,3 +193,56 @@ fn nangate45_meets_the_clock_it_is_pipelined_for() {
     assert!(report["met"] == true && report["period_ps"] == 2000.0, "{report}");
     assert!(report["liberty"][0]["path"].as_str().unwrap().starts_with(&pdk), "{report}");
 }
+
+/// A tile bank of four rows of 128 bits in macros: their area, the timing through them, and a netlist that is run.
+#[test]
+fn tile_buffers_are_in_macros() {
+    let Some(pdk) = pdk() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let sram = ["tour_accelerator", "--set", "accelerator.tile_buffer=sram", "--scope", "tile_bank_sram"];
+    let args = [&sram[..], &["--clock", "200", "--quick", "--json"]].concat();
+    let nangate45 = [&args[..], &["--platform", "nangate45", "--vectorless"]].concat();
+    let macros = report(synth(folder.path(), &nangate45).env("FLASHRTL_PDK", &pdk).succeeds());
+    let memory = &macros["memories"][0];
+    assert_eq!(memory["macros"], serde_json::json!([{ "name": "fakeram45_64x32", "count": 4 }]));
+    assert_eq!(memory["unused_bits"], 4 * 64 * 32 - 4 * 128);
+    let area = &macros["chosen"]["area"];
+    assert!(area["macros"] == 4 && area["flops"] == 129, "{area}");
+    assert!((number(&area["macro_um2"]) - 4.0 * 1240.624).abs() < 1e-6, "{area}");
+    // What reaches the macros is timed up to their setup time, which is 50 ps.
+    let timing = &macros["chosen"]["timing"];
+    let paths = timing["paths"].as_array().unwrap();
+    let into = paths.iter().find(|path| path["to"].as_str().unwrap().contains("u_ram")).unwrap();
+    assert_eq!(number(&into["setup_ps"]), 50.0);
+    assert!(paths.iter().all(|path| number(&path["delay_ps"]) < 5000.0), "{timing}");
+    let power = &macros["power"];
+    assert_eq!(power["macros"], 4);
+    assert!(number(&power["macros_mw"]) > 0.0, "{power}");
+    assert!(macros["note"].is_null(), "{}", macros["note"]);
+
+    let flops = report(synth(folder.path(), &args).succeeds());
+    assert_eq!((&flops["memories"], &flops["chosen"]["area"]["macros"]), (&serde_json::json!([]), &0.into()));
+    let note = flops["note"].as_str().unwrap();
+    assert!(note.contains("no macro of osu018 is known") && note.contains("flip-flops"), "{note}");
+}
+
+/// A whole accelerator with its tile buffers in macros: its netlist does what the graph does, over jobs.
+#[test]
+fn a_netlist_with_macros_does_what_the_graph_does() {
+    if std::env::var_os("FLASHRTL_NIGHTLY").is_none() {
+        return;
+    }
+    let Some(pdk) = pdk() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let sets =
+        ["array.head_dim=2", "array.query_lanes=1", "array.interleave=2", "accelerator.tile_buffer=sram"];
+    let sets: Vec<&str> = sets.iter().flat_map(|set| ["--set", set]).collect();
+    let fixed =
+        ["tour_accelerator", "--platform", "nangate45", "--clock", "20", "--quick", "--keep-hierarchy"];
+    let args = [&fixed[..], &sets, &["--power", "--keys", "8", "--json"]].concat();
+    let report = report(synth(folder.path(), &args).env("FLASHRTL_PDK", &pdk).succeeds());
+    assert_eq!((&report["power"]["bit_exact"], &report["power"]["macros"]), (&true.into(), &4.into()));
+    let purposes = report["purposes"].as_array().unwrap();
+    let macros = purposes.iter().find(|share| share["purpose"] == "macros").unwrap();
+    assert!((number(&macros["um2"]) - 4.0 * 1240.624).abs() < 1e-6, "{macros}");
+}

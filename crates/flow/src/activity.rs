@@ -18,6 +18,7 @@
 
 mod clock;
 mod compile;
+mod memory;
 mod ops;
 mod probe;
 mod random;

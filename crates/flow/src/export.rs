@@ -2,10 +2,12 @@
 
 use crate::error::FlowError;
 use crate::layout::{Layout, Run};
+use crate::memory::{self, Placed};
 use crate::platform::Platform;
 use hdl::verilog::{File, Header, identifier};
 use hdl::{Design, Op};
 use serde::de::DeserializeOwned;
+use std::collections::BTreeSet;
 
 /// Reads what a flow brought back.
 pub type Reader = fn(&Run) -> Result<Layout, FlowError>;
@@ -44,6 +46,10 @@ pub struct Source<'a> {
     pub bench: &'a [File],
     /// Timing constraints in SDC that use the variable `clk_period`, without the line that sets it.
     pub constraints: &'a str,
+    /// Memories of the design that are in macros in its RTL.
+    pub memories: &'a [Placed],
+    /// What these macros do, for simulation.
+    pub models: &'a [File],
     /// Where and how fast; `None` for flows that need no platform.
     pub target: Option<Target<'a>>,
 }
@@ -77,6 +83,16 @@ impl<'a> Source<'a> {
         self.rtl.iter().map(|file| (format!("{folder}/{}", file.name), file.text.clone())).collect()
     }
 
+    /// The models of macros in a folder of their own: synthesis must not read them.
+    pub(crate) fn models_in(&self, folder: &str) -> Files {
+        self.models.iter().map(|file| (format!("{folder}/{}", file.name), file.text.clone())).collect()
+    }
+
+    /// Names of the macros.
+    pub(crate) fn macros(&self) -> BTreeSet<&'a str> {
+        memory::names(self.memories)
+    }
+
     /// Platform and clock of a flow that cannot do without.
     ///
     /// # Errors
@@ -95,20 +111,28 @@ impl<'a> Source<'a> {
     pub(crate) fn is_large(&self) -> bool {
         self.sum(|module| {
             let registers = module.registers.iter().map(|r| u64::from(r.ty.bits()));
-            let files = module.files.iter().map(|f| u64::from(f.depth) * u64::from(f.ty.bits()));
-            registers.chain(files).sum()
+            registers.chain([self.array_bits(module)]).sum()
         }) > LARGE
     }
 
-    /// Bits of what Yosys takes for memories and maps to flip-flops and gates: register files and constant tables.
+    /// Bits of a module's register files, and of its memory unless that is in macros.
+    fn array_bits(&self, module: &hdl::Module) -> u64 {
+        let files = module.files.iter().map(|f| u64::from(f.depth) * u64::from(f.ty.bits()));
+        let memories = module.memories.iter().map(|m| u64::from(m.depth) * u64::from(m.ty.bits()));
+        let name = identifier(&module.name);
+        let in_macros = self.memories.iter().any(|placed| placed.module == name);
+        files.sum::<u64>() + if in_macros { 0 } else { memories.sum() }
+    }
+
+    /// Bits of what Yosys takes for memories and maps to flip-flops and gates: register files, memories without macros,
+    /// and constant tables.
     pub(crate) fn mapped_memory_bits(&self) -> u64 {
         self.sum(|module| {
-            let files = module.files.iter().map(|f| u64::from(f.depth) * u64::from(f.ty.bits()));
             let tables = module.nodes.iter().map(|node| match &node.op {
                 Op::Table(_, rows) => rows.len().next_power_of_two() as u64 * u64::from(node.ty.bits()),
                 _ => 0,
             });
-            files.chain(tables).sum()
+            tables.sum::<u64>() + self.array_bits(module)
         })
     }
 

@@ -110,6 +110,8 @@ impl Measure<'_> {
             design: name.into(),
             top: identifier(&design.top().name),
             files: files.filter(|f| f.name.ends_with(".v")).map(|f| (f.name, f.text)).collect(),
+            memories: vec![],
+            note: None,
             sdc: format!("create_clock -name clk -period {ANY_PERIOD_NS} [get_ports clk]\n"),
             period_ps: 1e3 * ANY_PERIOD_NS,
             keep_hierarchy: false,

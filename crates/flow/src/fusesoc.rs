@@ -24,6 +24,7 @@ const README: &str = include_str!("fusesoc/README.md");
 /// None.
 pub fn export(source: &Source) -> Result<Files, FlowError> {
     let mut files = source.rtl_in("rtl");
+    files.extend(source.models_in("sim"));
     files.extend(source.bench.iter().map(|file| (format!("tb/{}", file.name), file.text.clone())));
     let readme = README.replace("@name@", source.name).replace("@vlnv@", &vlnv(source));
     files.extend([(format!("{}.core", source.name), core(source)), ("README.md".into(), readme)]);
@@ -41,6 +42,15 @@ fn core(source: &Source) -> String {
     let top = source.top();
     let list = |files: Vec<String>| files.iter().map(|file| format!("      - {file}\n")).collect::<String>();
     let rtl = list(source.rtl.iter().map(|file| format!("rtl/{}", file.name)).collect());
+    let models = match source.models {
+        [] => String::new(),
+        models => format!(
+            "\n  # What the macros do that memories are in. With the real ones, leave it out.\n  models:\n    file_type: \
+             verilogSource-2005\n    files:\n{}",
+            list(models.iter().map(|file| format!("sim/{}", file.name)).collect())
+        ),
+    };
+    let simulated = if models.is_empty() { "rtl" } else { "rtl, models" };
     let entry = |name: &str| match name.ends_with(".v") {
         true => format!("tb/{name}: {{file_type: verilogSource-2005}}"),
         false => format!("tb/{name}: {{file_type: user, copyto: {name}}}"),
@@ -60,7 +70,7 @@ filesets:
   rtl:
     file_type: verilogSource-2005
     files:
-{rtl}
+{rtl}{models}
   tb:
     files:
 {bench}
@@ -76,7 +86,7 @@ targets:
       tool: icarus
       iverilog_options: [-g2005, -Wall, -Wno-timescale]
       vvp_options: [-N]
-    filesets: [rtl, tb]
+    filesets: [{simulated}, tb]
     toplevel: tb_{top}
 
   sim_verilator:
@@ -86,7 +96,7 @@ targets:
       tool: verilator
       mode: binary
       verilator_options: [--timing, -Wno-fatal]
-    filesets: [rtl, tb]
+    filesets: [{simulated}, tb]
     toplevel: tb_{top}
 
   lint:
@@ -95,7 +105,7 @@ targets:
     flow_options:
       tool: verilator
       verilator_options: [-Wall]
-    filesets: [rtl]
+    filesets: [{simulated}]
     toplevel: {top}
 "
     )

@@ -15,6 +15,7 @@
 //! | [`yosys`], [`opensta`] | the back-ends |
 //! | [`recipe`] | the ways of mapping logic to cells |
 //! | `repair` | more drive for the last few late paths |
+//! | [`memory`] | memories in macros of the platform |
 //! | [`clock_gate`] | registers whose clock stands still, instead of multiplexers |
 //! | [`fit`] | delay models fitted to what comes back |
 //! | [`synthesis`] | a design through the back-ends: recipes, retries, highest frequency, hierarchy |
@@ -36,6 +37,7 @@ pub mod liberty;
 mod liberty_text;
 pub mod library;
 pub mod librelane;
+pub mod memory;
 pub mod netlist;
 pub mod opensta;
 pub mod orfs;

@@ -12,6 +12,7 @@ pub use read::LibertyError;
 pub use table::Table;
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::path::Path;
 
 /// A cell library.
@@ -67,6 +68,12 @@ impl Library {
         &self.cells
     }
 
+    /// The library with further cells; of cells of the same name the first counts.
+    pub fn with(mut self, cells: impl IntoIterator<Item = Cell>) -> Library {
+        cells.into_iter().for_each(|cell| self.add(cell));
+        self
+    }
+
     fn add(&mut self, cell: Cell) {
         if !self.by_name.contains_key(&cell.name) {
             self.by_name.insert(cell.name.clone(), self.cells.len());
@@ -98,6 +105,14 @@ impl Cell {
         self.pins.iter().position(|p| p.name == name)
     }
 
+    /// Indices of the pins of this name, or of a bus of this name from bit 0 up; empty if there are none.
+    pub fn bus(&self, name: &str) -> Vec<usize> {
+        match self.pin(name) {
+            Some(pin) => vec![pin],
+            None => (0..).map_while(|i| self.pin(&format!("{name}[{i}]"))).collect(),
+        }
+    }
+
     /// The variable that stands for the stored bit in expressions.
     pub fn state(&self) -> u32 {
         self.pins.len() as u32
@@ -123,8 +138,31 @@ pub enum CellKind {
         /// Pins of which one must be 1 (enable, test enable).
         enables: Vec<usize>,
     },
-    /// Latches, three-state drivers, memories and whatever else has no function here; simulating it is an error.
+    /// A single-port memory.
+    Memory(Memory),
+    /// Latches, three-state drivers and whatever else has no function here; simulating it is an error.
     Opaque,
+}
+
+/// A memory that reads or writes a row at a rising edge of its clock; its outputs keep what was read last.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Memory {
+    /// The clock pin.
+    pub clock: usize,
+    /// The pin that enables it, and whether 0 does.
+    pub enable: (usize, bool),
+    /// The pin that makes it write, and whether 0 does.
+    pub write: (usize, bool),
+    /// Pins that choose what is written, and the bits of a row that each stands for.
+    pub mask: Option<(Range<usize>, u32)>,
+    /// Pins of the row's number, the low one first.
+    pub address: Range<usize>,
+    /// Pins of what is written.
+    pub data_in: Range<usize>,
+    /// Pins of what has been read.
+    pub data_out: Range<usize>,
+    /// Rows.
+    pub rows: u32,
 }
 
 /// An `ff` group.

@@ -4,6 +4,7 @@
 use crate::clock_gate::{self, ClockGate};
 use crate::error::FlowError;
 use crate::liberty_text::{Statement, statements};
+use crate::memory::{self, Macro, Placed};
 use crate::platform::{Places, Platform};
 use crate::step::{Input, digest, write};
 use flate2::read::MultiGzDecoder;
@@ -24,6 +25,8 @@ pub struct Library {
     pub sources: Vec<Source>,
     /// Its cells by name.
     pub cells: BTreeMap<String, Cell>,
+    /// The macros of the platform whose Liberty files are there; they are among the cells.
+    pub macros: Vec<Macro>,
     /// The cells that gate clocks, the weakest first; none in many libraries.
     pub clock_gates: Vec<ClockGate>,
     /// Femtofarads of the library's unit of capacitance.
@@ -47,13 +50,16 @@ pub struct Cell {
     pub area: f64,
     /// It holds a bit: a flip-flop or a latch.
     pub stores: bool,
+    /// It is a memory.
+    pub is_macro: bool,
 }
 
 impl Library {
     /// Finds the Liberty files of a platform and writes the prepared one into a folder.
     ///
     /// # Errors
-    /// Liberty files are missing, cannot be read, or are not Liberty; a cell that the platform names is not there.
+    /// Liberty files are missing, cannot be read, or are not Liberty; a cell that the platform names is not there; the
+    /// platform's `[macros]` are wrong.
     pub fn prepare(platform: &Platform, places: &Places, folder: &Path) -> Result<Library, FlowError> {
         let paths = platform.liberty(places)?;
         let texts = paths.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
@@ -68,11 +74,17 @@ impl Library {
         }
         let sources =
             paths.into_iter().zip(texts).map(|(path, (_, sha256))| Source { path, sha256 }).collect();
+        let macros = Macro::find(platform, places)?;
+        let macros = macros.into_iter().map(|m| m.prepared(folder)).collect::<Result<Vec<_>, _>>()?;
+        let memory = |m: &Macro| (m.name.clone(), Cell { area: m.area, stores: false, is_macro: true });
+        let mut cells = merged.cells;
+        cells.extend(macros.iter().map(memory));
         let library = Library {
             platform: platform.clone(),
             path,
             sources,
-            cells: merged.cells,
+            cells,
+            macros,
             clock_gates: clock_gate::usable(merged.clock_gates, merged.clock_pin),
             capacitance_unit_ff: merged.capacitance_unit_ff,
             digest,
@@ -80,6 +92,12 @@ impl Library {
         library.cell(&platform.synthesis.driving_cell, "driving_cell")?;
         library.cell(&platform.synthesis.nand2, "nand2")?;
         Ok(library)
+    }
+
+    /// The macros that are in some memories, each once.
+    pub fn used(&self, memories: &[Placed]) -> Vec<&Macro> {
+        let names = memory::names(memories);
+        self.macros.iter().filter(|m| names.contains(m.name.as_str())).collect()
     }
 
     /// Area of one gate equivalent, µm².
@@ -110,7 +128,7 @@ impl Library {
 }
 
 /// The text of a Liberty file, unpacked if it ends in `.gz`, and the hash of the file.
-fn read(path: &Path) -> Result<(String, String), FlowError> {
+pub(crate) fn read(path: &Path) -> Result<(String, String), FlowError> {
     let bytes = fs::read(path).map_err(FlowError::io(path))?;
     let sha256 = digest(&bytes);
     let mut text = vec![];
@@ -174,7 +192,7 @@ impl Merged {
         let gate = ClockGate::read(statement.name(), &inner)?;
         let holds = |s: &Statement| ["ff", "latch", "ff_bank", "latch_bank"].contains(&s.keyword);
         let stores = gate.is_none() && inner.iter().any(holds);
-        self.cells.insert(statement.name().into(), Cell { area, stores });
+        self.cells.insert(statement.name().into(), Cell { area, stores, is_macro: false });
         self.clock_gates.extend(gate);
         let is_flop = inner.iter().any(|s| s.keyword == "ff");
         if is_flop && self.clock_pin.is_none_or(|(smallest, _)| area < smallest) {

@@ -64,6 +64,7 @@ pub fn export(source: &Source) -> Result<Files, FlowError> {
         source.constraints
     );
     let mut files = source.rtl_in("src");
+    files.extend(source.models_in("sim"));
     files.extend([
         ("config.json".into(), config(source, target.period_ps, &section)),
         ("constraint.sdc".into(), constraints),
@@ -75,7 +76,7 @@ pub fn export(source: &Source) -> Result<Files, FlowError> {
 
 fn config(source: &Source, period_ps: f64, section: &Section) -> String {
     let hierarchy = if source.is_large() { "deferred_flatten" } else { "flatten" };
-    let config = json!({
+    let mut config = json!({
         "meta": { "version": 2, "flow": "Classic" },
         "DESIGN_NAME": source.top(),
         "VERILOG_FILES": "dir::src/*.v",
@@ -87,6 +88,20 @@ fn config(source: &Source, period_ps: f64, section: &Section) -> String {
         "SYNTH_MUL_BOOTH": true,
         "SYNTH_HIERARCHY_MODE": hierarchy,
     });
+    let macros: serde_json::Map<String, serde_json::Value> = source
+        .macros()
+        .into_iter()
+        .map(|name| {
+            let file = |kind: &str| format!("dir::macros/{name}.{kind}");
+            (
+                name.into(),
+                json!({ "gds": [file("gds")], "lef": [file("lef")], "lib": { "*": [file("lib")] } }),
+            )
+        })
+        .collect();
+    if !macros.is_empty() {
+        config["MACROS"] = macros.into();
+    }
     format!("{config:#}\n")
 }
 

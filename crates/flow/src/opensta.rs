@@ -4,6 +4,7 @@
 
 use crate::clock_gate::ClockGate;
 use crate::error::FlowError;
+use crate::memory;
 use crate::process::LOG;
 use crate::step::{Done, Input, Step, digest};
 use crate::yosys::{Context, Netlist};
@@ -138,21 +139,24 @@ impl Context<'_> {
     pub(crate) fn link(&self, top: &str, netlist: &str) -> String {
         format!(
             "read_liberty cells.lib\n\
-             read_verilog {netlist}\n\
+             {}read_verilog {netlist}\n\
              link_design {top}\n\
              set_cmd_units -time ns\n\
              source design.sdc\n\
              set_driving_cell -lib_cell {} [all_inputs]\n\
              set_load {} [all_outputs]\n",
+            memory::read_liberty(&self.macros, ""),
             self.library.platform.synthesis.driving_cell,
             self.library.output_load()
         )
     }
 
-    /// The constraints as a step reads them.
-    pub(crate) fn constraints(&self, sdc: &str) -> Input {
+    /// What such a script reads.
+    pub(crate) fn timed(&self, netlist: Input, sdc: &str) -> Vec<Input> {
         let path = self.root.join("design.sdc");
-        Input { name: "design.sdc".into(), path, digest: digest(sdc.as_bytes()) }
+        let sdc = Input { name: "design.sdc".into(), path, digest: digest(sdc.as_bytes()) };
+        let macros = self.macros.iter().map(|m| m.input());
+        [netlist, self.library.input(), sdc].into_iter().chain(macros).collect()
     }
 
     /// Times a netlist under constraints whose clock has the given period.
@@ -178,7 +182,7 @@ impl Context<'_> {
         let step = Step {
             name: "time",
             tool: &sta.version(),
-            inputs: vec![netlist.done.input("netlist.v"), self.library.input(), self.constraints(sdc)],
+            inputs: self.timed(netlist.done.input("netlist.v"), sdc),
             scripts: vec![("sta.tcl", script)],
             outputs: &[],
         };

@@ -12,6 +12,7 @@
 use crate::error::FlowError;
 use crate::export::{Exporter, Files, Source, section};
 use crate::layout::{Layout, Metrics, Run, entries};
+use crate::memory;
 use crate::platform::Platform;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -87,8 +88,9 @@ pub fn export(source: &Source) -> Result<Files, FlowError> {
         template.replace("@name@", name).replace("@top@", &top).replace("@platform@", platform)
     };
     let mut files = source.rtl_in(&format!("designs/src/{name}"));
+    files.extend(source.models_in("sim"));
     files.extend([
-        (format!("{folder}/config.mk"), config(source, platform, &section)),
+        (format!("{folder}/config.mk"), config(source, platform, &section) + &macros(source)?),
         (format!("{folder}/constraint.sdc"), constraints(source, target.period_ps, section.time_unit)),
         ("run.sh".into(), filled(RUN)),
         ("README.md".into(), filled(README)),
@@ -140,6 +142,27 @@ fn config(source: &Source, platform: &str, section: &Section) -> String {
         group("What this platform asks for.", &further);
     }
     text
+}
+
+/// The files of macros, which the scripts have beside those of the platform.
+fn macros(source: &Source) -> Result<String, FlowError> {
+    let (names, platform) = (source.macros(), source.target()?.platform);
+    let Some(section) = memory::Section::of(platform)?.filter(|_| !names.is_empty()) else {
+        return Ok(String::new());
+    };
+    let files = section.orfs(platform)?;
+    let variables = [
+        ("ADDITIONAL_LEFS", files.lef.as_ref()),
+        ("ADDITIONAL_LIBS", Some(&files.liberty)),
+        ("ADDITIONAL_GDS", files.gds.as_ref()),
+    ];
+    let line = |(variable, pattern): (&str, Option<&String>)| {
+        let pattern = pattern?;
+        let paths = names.iter().map(|name| format!("$(PLATFORM_DIR)/{}", memory::file(pattern, name)));
+        Some(format!("export {variable:<24} = {}\n", paths.collect::<Vec<_>>().join(" ")))
+    };
+    let lines: String = variables.into_iter().filter_map(line).collect();
+    Ok(format!("\n# Memories are in macros; sim/ has models of them for simulation.\n{lines}"))
 }
 
 /// The constraints. The scripts search them for a line that sets `clk_period` to a literal.

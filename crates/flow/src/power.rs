@@ -11,7 +11,8 @@
 //! hold half of the time, and where no input that an output's energy is related to has moved in the same cycle, the
 //! tables of the output count alike. Of an output with several tables the one counts whose related pin moved; of those
 //! of several moving pins, each by its share. Nets driven by input ports belong to whoever drives them and are left
-//! out, the clock aside. Glitches are not simulated and not contained.
+//! out, the clock aside. Glitches are not simulated and not contained, nor is what macros spend inside: their files have
+//! no figures for it that mean anything.
 
 mod loads;
 mod mapped;
@@ -35,6 +36,10 @@ pub struct Split {
     pub registers_mw: f64,
     /// All other cells and the nets they drive.
     pub combinational_mw: f64,
+    /// Nets that macros drive. What is spent inside of macros is not contained: open ones come without figures that
+    /// mean anything.
+    #[serde(default)]
+    pub macros_mw: f64,
     /// Leakage of all cells.
     pub leakage_mw: f64,
 }
@@ -47,7 +52,7 @@ impl Split {
 
     /// All but leakage.
     pub fn dynamic_mw(&self) -> f64 {
-        self.clock_mw + self.registers_mw + self.combinational_mw
+        self.clock_mw + self.registers_mw + self.combinational_mw + self.macros_mw
     }
 
     /// Adds that of something else.
@@ -55,6 +60,7 @@ impl Split {
         self.clock_mw += other.clock_mw;
         self.registers_mw += other.registers_mw;
         self.combinational_mw += other.combinational_mw;
+        self.macros_mw += other.macros_mw;
         self.leakage_mw += other.leakage_mw;
     }
 }
@@ -79,6 +85,9 @@ pub struct Power {
     /// What it is spent on.
     #[serde(flatten)]
     pub split: Split,
+    /// Memories in macros: what they spend themselves is not contained.
+    #[serde(default)]
+    pub macros: usize,
     /// Part of the dynamic power that charges nets; the rest is spent inside cells.
     pub switching_mw: f64,
     /// What the clock's net at the port spends, clock pins included; behind gates are other nets.
@@ -146,6 +155,7 @@ pub fn estimate(
     Power {
         total_mw: split.total_mw(),
         split,
+        macros: netlist.instances.iter().filter(|i| is_macro(&library.cells()[i.cell])).count(),
         switching_mw,
         clock_net_mw: clock.clock_mw,
         modules,
@@ -157,6 +167,10 @@ pub fn estimate(
         toggle_rate: activity.toggle_rate(),
         loads: loads.source.clone(),
     }
+}
+
+fn is_macro(cell: &Cell) -> bool {
+    matches!(cell.kind, CellKind::Memory(_))
 }
 
 struct Sum<'a> {
@@ -236,6 +250,7 @@ fn share<'s>(split: &'s mut Split, cell: &Cell, on_clock: bool) -> &'s mut f64 {
         _ if on_clock => &mut split.clock_mw,
         CellKind::ClockGate { .. } => &mut split.clock_mw,
         CellKind::FlipFlop(_) => &mut split.registers_mw,
+        CellKind::Memory(_) => &mut split.macros_mw,
         _ => &mut split.combinational_mw,
     }
 }

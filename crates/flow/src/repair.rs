@@ -33,7 +33,7 @@ impl Context<'_> {
         let step = Step {
             name: "repair",
             tool: &sta.version(),
-            inputs: vec![mapped, self.library.input(), self.constraints(sdc)],
+            inputs: self.timed(mapped, sdc),
             scripts: vec![("sta.tcl", script)],
             outputs: &["netlist.v", CHANGES],
         };

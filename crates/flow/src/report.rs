@@ -1,6 +1,7 @@
 //! What comes back from synthesis.
 
 use crate::library::{Library, Source};
+use crate::memory::Placed;
 use crate::opensta::Timing;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -27,6 +28,8 @@ pub struct Report {
     pub attempts: Vec<Attempt>,
     /// The fastest netlist that was found, if it was looked for.
     pub fastest: Option<Attempt>,
+    /// Memories in macros.
+    pub memories: Vec<Placed>,
     /// Where the area is, by module kind, largest first. With modules mapped one by one, so that the sum differs from
     /// the area of a flat netlist.
     pub breakdown: Vec<ModuleArea>,
@@ -38,7 +41,7 @@ pub struct Report {
     pub flattened: bool,
     /// The tools with their versions.
     pub tools: Vec<String>,
-    /// What the reader should know about the tools.
+    /// What the reader should know about the tools and the memories.
     pub note: Option<String>,
     /// The Liberty files.
     pub liberty: Vec<Source>,
@@ -95,6 +98,10 @@ pub struct Area {
     pub flops: u64,
     /// Area of those, µm².
     pub flop_um2: f64,
+    /// Cells that are memories.
+    pub macros: u64,
+    /// Area of those, µm².
+    pub macro_um2: f64,
 }
 
 /// Size of a module kind, without the modules in it.
@@ -123,6 +130,10 @@ impl Area {
                 area.flops += count;
                 area.flop_um2 += um2;
             }
+            if cell.is_macro {
+                area.macros += count;
+                area.macro_um2 += um2;
+            }
         }
         area.nand2 = area.um2 / library.nand2_area();
         area
@@ -137,6 +148,8 @@ impl Area {
             cells: copies * self.cells,
             flops: copies * self.flops,
             flop_um2: factor * self.flop_um2,
+            macros: copies * self.macros,
+            macro_um2: factor * self.macro_um2,
         }
     }
 }
@@ -149,6 +162,8 @@ impl std::iter::Sum for Area {
             cells: a.cells + b.cells,
             flops: a.flops + b.flops,
             flop_um2: a.flop_um2 + b.flop_um2,
+            macros: a.macros + b.macros,
+            macro_um2: a.macro_um2 + b.macro_um2,
         })
     }
 }

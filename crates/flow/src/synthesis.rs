@@ -7,6 +7,7 @@
 
 use crate::error::FlowError;
 use crate::library::Library;
+use crate::memory::Placed;
 use crate::opensta::{OpenSta, Timing};
 use crate::process::Slots;
 use crate::recipe::{BALANCED, COMPACT, FAST, KEEN, RECIPES, Recipe, SWIFT};
@@ -46,6 +47,10 @@ pub struct Job {
     pub top: String,
     /// Verilog files, name and text.
     pub files: Vec<(String, String)>,
+    /// Memories that are in macros in these files.
+    pub memories: Vec<Placed>,
+    /// What the reader of the results should know of the files.
+    pub note: Option<String>,
     /// Timing constraints in nanoseconds; their clock has this period.
     pub sdc: String,
     /// Clock period, ps.
@@ -97,9 +102,7 @@ impl<'a> Flow<'a> {
     /// A tool failed, or took too long.
     pub fn run(&self, job: &Job) -> Result<Report, FlowError> {
         self.write_inputs(job)?;
-        let context =
-            Context { yosys: &self.yosys, library: &self.library, root: &job.folder, timeout: self.timeout };
-        Search { flow: self, job, context }.run()
+        self.search(job).run()
     }
 
     /// The timing of a design whatever its clock: sized to a tenth more than the shortest delay that is reached.
@@ -108,15 +111,19 @@ impl<'a> Flow<'a> {
     /// A tool failed, or took too long.
     pub fn relaxed(&self, job: &Job) -> Result<Timing, FlowError> {
         self.write_inputs(job)?;
-        let context =
-            Context { yosys: &self.yosys, library: &self.library, root: &job.folder, timeout: self.timeout };
-        let search = Search { flow: self, job, context };
+        let search = self.search(job);
         let hierarchy = search.hierarchy();
         let front = search.front(hierarchy)?;
         let fastest = search.attempt(&front, hierarchy, &SWIFT, 1)?;
         let target = fastest.netlist.reached_ps.map(|ps| (RELAX * ps).ceil() as u32);
         let relaxed = target.map(|target| search.attempt(&front, hierarchy, &SWIFT, target)).transpose()?;
         Ok(relaxed.unwrap_or(fastest).attempt.timing)
+    }
+
+    fn search<'s>(&'s self, job: &'s Job) -> Search<'s> {
+        let (library, macros) = (&self.library, self.library.used(&job.memories));
+        let (root, timeout) = (&job.folder, self.timeout);
+        Search { flow: self, job, context: Context { yosys: &self.yosys, library, macros, root, timeout } }
     }
 
     /// The tools with their versions.
@@ -175,18 +182,25 @@ impl Search<'_> {
             met: chosen.met(),
             chosen: chosen.attempt.clone(),
             fastest,
+            memories: self.job.memories.clone(),
             breakdown_um2: breakdown.iter().map(|row| row.total_um2).sum(),
             breakdown,
             clock_gating: self.clock_gating(&front, chosen)?,
             flattened: hierarchy == Hierarchy::Flat,
             tools: self.flow.tools(),
-            note: self.flow.yosys.note(),
+            note: self.note(),
             liberty: library.sources.clone(),
             prepared_liberty: library.path.clone(),
             netlist,
             constraints: self.job.folder.join("design.sdc"),
             attempts: candidates.into_iter().map(|c| c.attempt).collect(),
         })
+    }
+
+    /// What the reader should know of the tools and of the files.
+    fn note(&self) -> Option<String> {
+        let notes: Vec<String> = self.flow.yosys.note().into_iter().chain(self.job.note.clone()).collect();
+        (!notes.is_empty()).then(|| notes.join("; "))
     }
 
     fn hierarchy(&self) -> Hierarchy {

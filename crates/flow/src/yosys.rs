@@ -7,6 +7,7 @@
 use crate::clock_gate;
 use crate::error::FlowError;
 use crate::library::Library;
+use crate::memory::{self, Macro};
 use crate::process::LOG;
 use crate::recipe::Recipe;
 use crate::step::{Done, Input, Step, digest};
@@ -150,6 +151,8 @@ fn minor(version: &str) -> Option<u32> {
 pub(crate) struct Context<'a> {
     pub(crate) yosys: &'a Yosys,
     pub(crate) library: &'a Library,
+    /// Macros that are in the design.
+    pub(crate) macros: Vec<&'a Macro>,
     /// Folder of the design's steps.
     pub(crate) root: &'a Path,
     pub(crate) timeout: Duration,
@@ -204,7 +207,7 @@ impl Context<'_> {
         let datapath =
             if self.yosys.is_modern() { " -booth -arith_tree -extra-map +/choices/sklansky.v" } else { "" };
         let script = format!(
-            "read_verilog {}\n\
+            "{}read_verilog {}\n\
              synth -top {top} -noabc{datapath} -run begin:check\n\
              {flatten}opt -purge\n\
              {}dfflibmap -liberty cells.lib\n\
@@ -212,11 +215,13 @@ impl Context<'_> {
              setundef -zero\n\
              opt -purge\n\
              write_rtlil design.il\n",
+            memory::read_liberty(&self.macros, "-lib "),
             names.join(" "),
             if gated { self.gating() } else { String::new() }
         );
         let mut inputs: Vec<Input> = files.iter().map(input).collect();
         inputs.push(self.library.input());
+        inputs.extend(self.macros.iter().map(|m| m.input()));
         let outputs: &[&str] = if gated { &["design.il", FREE, GATED] } else { &["design.il"] };
         self.step(&format!("front-{}", hierarchy.word()), inputs, vec![("run.ys", script)], outputs)
     }

@@ -62,6 +62,8 @@ fn mapped(folder: &Path, period_ps: f64) -> Option<Mapped> {
         design: "adder".into(),
         top: design.top().name.to_string(),
         files,
+        memories: vec![],
+        note: None,
         sdc: format!("create_clock -name clk -period {} [get_ports clk]\n", period_ps / 1e3),
         period_ps,
         keep_hierarchy: false,
@@ -190,6 +192,7 @@ fn power_of_the_mapped_unit(
 ) {
     let timed = Timed {
         liberty: &report.prepared_liberty,
+        macros: &[],
         netlist: &report.netlist,
         top: &report.top,
         sdc: &report.constraints,

@@ -28,7 +28,8 @@ pub fn each(bundle: Signal<'_>) -> Arg<'_> {
 /// Named outputs of a kind.
 pub type Outputs<'m> = Vec<(&'static str, Signal<'m>)>;
 
-/// What identifies a kind: the name says every parameter, so equal names are equal modules.
+/// What identifies a kind: within a design the name says every parameter, so equal names are equal modules. For designs
+/// to agree as well, modules with a clock end in a hash of their content once the design is complete.
 #[derive(Clone, Copy, Debug)]
 pub struct Kind<'a> {
     /// Module name, parameters included.

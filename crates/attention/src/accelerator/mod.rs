@@ -22,6 +22,8 @@ mod top;
 pub mod vectors;
 mod walk;
 
+pub use tiles::MACRO;
+
 pub use spec::{
     AcceleratorSpec, Buffer, Buffers, Cause, Interface, MaskMode, MaskSupport, Settings, Tensor, WATCHDOG,
 };

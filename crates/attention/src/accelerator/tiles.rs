@@ -11,6 +11,10 @@ use hdl::{Kind, ModuleBuilder, ModuleId, Outputs, Signal, Type, each, index_widt
 use numerics::Format;
 use numerics::lse::Elements;
 
+/// What the names of modules begin with whose bodies macros of a platform may replace: single-port memories with ports
+/// `addr`, `write`, `read`, `d` and `q`, of which `q` means something in the cycle after a read only.
+pub const MACRO: &str = "sram_1rw_";
+
 /// The buffers' way out, and what a source of rows must know.
 pub(super) struct Tiles<'b> {
     /// There is room for a row.
@@ -67,7 +71,7 @@ fn bank(b: &ModuleBuilder, spec: &AcceleratorSpec, row: Type) -> ModuleId {
     b.define(kind, &storage_ports(depth, row.times(2)), |m, x| {
         m.explicit();
         let doc = "behaviour of a single-port macro: q = row at addr one cycle after read";
-        let name = format!("sram_1rw_{depth}x{bits}");
+        let name = format!("{MACRO}{depth}x{bits}");
         let storage = storage(m, Kind { name: &name, doc }, depth, row.times(2));
         let inputs = [("addr", x[0]), ("write", x[1]), ("read", x[2]), ("d", x[3])];
         let read = connect(m, "macro", storage, &inputs).get("q");

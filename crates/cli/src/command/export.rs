@@ -10,10 +10,13 @@ use crate::show;
 use crate::source::ConfigArgs;
 use crate::target::Target;
 use anyhow::{Context, Result, bail, ensure};
+use attention::accelerator::MACRO;
 use attention::config::{platform, platform_names};
 use clap::builder::PossibleValuesParser;
 use flow::export::{self, Exporter, Files, Source};
+use flow::memory::{self, Macro, Placed};
 use flow::registry::EXPORTERS;
+use flow::{Places, Platform};
 use hdl::verilog::{self, File, Header, identifier};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -33,7 +36,8 @@ pub struct Args {
     flow: String,
     #[command(flatten)]
     config: ConfigArgs,
-    /// Platform, or a platform file (`flashrtl list platforms`); nangate45 for orfs, sky130hd for librelane
+    /// Platform, or a platform file (`flashrtl list platforms`); nangate45 for orfs, sky130hd for librelane. fusesoc
+    /// needs none: of one that is given it takes the macros for memories
     #[arg(long, value_name = "NAME")]
     platform: Option<String>,
     /// Clock in MHz. If left out, the clock that the design is pipelined for, slowed down or sped up by how much slower
@@ -77,6 +81,31 @@ pub struct Exported {
     pub platform: Option<String>,
     /// Clock period asked for, ps.
     pub period_ps: Option<f64>,
+    /// Memories in macros.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub memories: Vec<Placed>,
+    /// What the reader should know of the RTL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// Memories of a design in macros of a platform.
+#[derive(Default)]
+struct Memories {
+    placed: Vec<Placed>,
+    models: Vec<File>,
+    note: Option<String>,
+}
+
+impl Memories {
+    fn find(platform: Option<&Platform>, part: &Part, header: &Header) -> Result<Memories> {
+        let Some(platform) = platform else { return Ok(Memories::default()) };
+        let macros = Macro::find(platform, &Places::from_environment())?;
+        let placed = memory::place(&part.design, MACRO, &macros, header);
+        let models = memory::models(&placed, &macros, header);
+        let note = memory::unplaced(&part.design, MACRO, &placed, platform);
+        Ok(Memories { placed, models, note })
+    }
 }
 
 /// A file of the folder.
@@ -122,8 +151,9 @@ pub fn run(args: &Args) -> Result<()> {
         _ => String::new(),
     };
     let shown = folder.display();
+    let note = exported.note.as_ref().map_or(String::new(), |note| format!("note: {note}\n"));
     show::text(format!(
-        "{shown}  {} {}{on}\n{shown}/README.md  how to run it\n",
+        "{shown}  {} {}{on}\n{shown}/README.md  how to run it\n{note}",
         exporter.name, exported.name
     ))
 }
@@ -146,10 +176,12 @@ fn files(args: &Args, exporter: &Exporter, target: &Target) -> Result<(Manifest,
     let command = args.command();
     let header = header(target, &command);
     let place = place(args, exporter, target)?;
+    let memories = Memories::find(args.memory_platform(exporter)?.as_ref(), &part, &header)?;
     let (rtl, bench) = match exporter.platform {
         Some(_) => (rtl(&part, &header)?, vec![]),
         None => simulated(target, &command)?,
     };
+    let rtl = memory::replaced(rtl, &memories.placed);
     let source = Source {
         name: &name,
         description: &config.description,
@@ -157,6 +189,8 @@ fn files(args: &Args, exporter: &Exporter, target: &Target) -> Result<(Manifest,
         header: &header,
         rtl: &rtl,
         bench: &bench,
+        memories: &memories.placed,
+        models: &memories.models,
         constraints: &body(&part.design, part.boundary(config)),
         target: place
             .as_ref()
@@ -176,8 +210,10 @@ fn files(args: &Args, exporter: &Exporter, target: &Target) -> Result<(Manifest,
             name,
             top,
             config_hash: config.hash(),
-            platform: place.as_ref().and_then(|_| args.platform(exporter)),
+            platform: args.platform(exporter),
             period_ps: place.map(|(_, period_ps)| period_ps),
+            memories: memories.placed,
+            note: memories.note,
         },
         files: files.iter().map(listed).collect(),
     };
@@ -198,6 +234,11 @@ impl Args {
         self.config.command(&["export", &self.flow], &options)
     }
 
+    /// The platform whose macros memories may be in.
+    fn memory_platform(&self, exporter: &Exporter) -> Result<Option<Platform>> {
+        self.platform(exporter).map(|name| find_platform(&name)).transpose()
+    }
+
     /// The platform's name, as it was given.
     fn platform(&self, exporter: &Exporter) -> Option<String> {
         self.platform.clone().or(exporter.platform.map(String::from))
@@ -205,11 +246,11 @@ impl Args {
 }
 
 /// Platform and clock period in ps, for a flow that needs them.
-fn place(args: &Args, exporter: &Exporter, target: &Target) -> Result<Option<(flow::Platform, f64)>> {
+fn place(args: &Args, exporter: &Exporter, target: &Target) -> Result<Option<(Platform, f64)>> {
     if exporter.platform.is_none() {
         ensure!(
-            args.platform.is_none() && args.clock.is_none() && args.scope == scope::WHOLE,
-            "{}: takes no --platform, --clock or --scope: it simulates the whole design",
+            args.clock.is_none() && args.scope == scope::WHOLE,
+            "{}: takes no --clock or --scope: it simulates the whole design",
             exporter.name
         );
         return Ok(None);
@@ -227,7 +268,6 @@ fn place(args: &Args, exporter: &Exporter, target: &Target) -> Result<Option<(fl
         );
     }
     let mhz = clock(args.clock, &found, &target.config)?;
-    ensure!(mhz > 0.0, "--clock {mhz}: must be above 0");
     Ok(Some((found, 1e6 / mhz)))
 }
 

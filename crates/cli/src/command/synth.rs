@@ -73,15 +73,17 @@ pub fn run(args: &Args) -> Result<()> {
     let configs = args.configs.load()?;
     let targets = configs.into_iter().map(|c| Ok(Target::new(c)?)).collect::<Result<Vec<_>>>()?;
     let platform = find_platform(&args.platform)?;
-    let request = |target| -> Result<(Request, Job)> {
+    let request = |target| -> Result<Request> {
         let request = args.request(target, clock(args.clock, &platform, &target.config)?);
-        Ok((request, request.job(&platform)?))
+        request.part().map(|_| request)
     };
     let requests = targets.iter().map(request).collect::<Result<Vec<_>>>()?;
-    let all = {
+    let (all, jobs) = {
         let progress = Progress::spinner("synthesising");
         let say = |what: &str| progress.say(what);
         let tools = Tools::new(&args.tools, &platform, &args.output, &say)?;
+        let jobs = requests.into_iter().map(|request| Ok((request, tools.job(&request)?)));
+        let jobs = jobs.collect::<Result<Vec<_>>>()?;
         let drive = args.power.drive();
         let evaluate = |(request, job): &(Request, Job)| -> Result<Synthesis> {
             let report = tools.synthesise(job)?;
@@ -96,9 +98,10 @@ pub fn run(args: &Args) -> Result<()> {
             save(&synthesis, job)?;
             Ok(synthesis)
         };
-        side_by_side(&requests, args.tools.jobs(), evaluate).into_iter().collect::<Result<Vec<_>>>()?
+        let all = side_by_side(&jobs, args.tools.jobs(), evaluate);
+        (all.into_iter().collect::<Result<Vec<_>>>()?, jobs)
     };
-    if args.json { show::json(&all) } else { print(&all, requests.iter().map(|(_, job)| job)) }
+    if args.json { show::json(&all) } else { print(&all, jobs.iter().map(|(_, job)| job)) }
 }
 
 impl Args {
@@ -207,6 +210,16 @@ fn details(report: &Report, prediction: Option<&Prediction>) -> String {
             ),
         ),
     ];
+    if area.macros > 0 {
+        let share = percent(area.macro_um2 / area.um2);
+        rows.push(("macros", format!("{} with {share} of the area", grouped(area.macros))));
+    }
+    rows.extend(report.memories.iter().map(|placed| {
+        let (copies, macros) = (grouped(placed.copies), placed.macros_text());
+        let (size, unused) =
+            (format!("{} rows x {} bits", placed.rows, placed.bits), percent(placed.unused()));
+        ("memory", format!("{copies} of {size}, each in {macros} ({unused} of its bits unused)"))
+    }));
     if let Some(path) = timing.register_to_register() {
         rows.push(("registers", format!("{} ps from {} to {}", rounded(path.delay_ps), path.from, path.to)));
     }

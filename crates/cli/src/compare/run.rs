@@ -196,7 +196,7 @@ impl<'a> Work<'a> {
             fmax: study.fmax,
             output: self.around.output,
         };
-        let report = self.tools.synthesise(&request.job(&self.plan.platform)?)?;
+        let report = self.tools.synthesise(&self.tools.job(&request)?)?;
         let key = PowerKey {
             config: point.target.config.canonical(),
             scope: place.scope,

@@ -14,7 +14,7 @@ pub(super) struct ClockNet {
     pub gates: Vec<usize>,
 }
 
-/// The clock network from its root: through buffers, inverters and clock gates to flip-flops.
+/// The clock network from its root: through buffers, inverters and clock gates to flip-flops and memories.
 ///
 /// # Errors
 /// When the clock reaches anything else.
@@ -42,6 +42,7 @@ pub(super) fn network(
             let mut after = clock.clone();
             match &cell.kind {
                 CellKind::FlipFlop(ff) if ff.clock == pin => continue,
+                CellKind::Memory(memory) if memory.clock == pin => continue,
                 CellKind::ClockGate { clock: input, .. } if *input == pin && !clock.inverted => {
                     after.gates.push(i);
                 }

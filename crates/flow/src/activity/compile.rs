@@ -1,6 +1,7 @@
 //! From a netlist to a program.
 
 use super::clock::{self, ClockNet};
+use super::memory::Ram;
 use super::ops::{Emitter, Run, Slot, schedule};
 use super::probe::{Event, Probe, clock_pin, probes, pulse};
 use crate::liberty::{Cell, CellKind, Expr, Library, PinDirection};
@@ -21,6 +22,7 @@ pub struct Program {
     /// What only the probes look at.
     pub(super) conditions: Vec<Run>,
     pub(super) flops: Vec<Flop>,
+    pub(super) memories: Vec<Ram>,
     pub(super) clock_nets: Vec<(NetId, Slot)>,
     pub(super) watches: Vec<Watch>,
 }
@@ -54,7 +56,7 @@ pub struct CompileError(String);
 impl CompileError {
     pub(super) fn clock_as_data(instance: &str, cell: &str) -> CompileError {
         CompileError(format!(
-            "the clock reaches `{instance}` ({cell}); only flip-flops, buffers, inverters and clock gates may be on it"
+            "the clock reaches `{instance}` ({cell}); only flip-flops, memories, buffers, inverters and clock gates may be on it"
         ))
     }
 }
@@ -71,8 +73,8 @@ impl Program {
     /// Compiles a netlist; `clock` is its clock port, if there is one. A port of that name need not exist.
     ///
     /// # Errors
-    /// When a net has no driver or several, the logic has a loop, the clock reaches more than flip-flops through
-    /// buffers, inverters and clock gates, or a cell has no function (latches, memories).
+    /// When a net has no driver or several, the logic has a loop, the clock reaches more than flip-flops and memories
+    /// through buffers, inverters and clock gates, or a cell has no function (latches).
     pub fn new(netlist: &Netlist, library: &Library, clock: &str) -> Result<Program, CompileError> {
         let clock = netlist.port(clock).map(|port| port.bits[0]);
         let network = clock::network(netlist, library, clock)?;
@@ -87,13 +89,28 @@ impl Program {
         }
         let clock_nets = compiler.clock_nets();
         instances.iter().try_for_each(|placed| compiler.flop(placed))?;
+        let memories: Vec<Option<Ram>> =
+            instances.iter().map(|placed| compiler.memory(placed)).collect::<Result<_, _>>()?;
         let logic = std::mem::take(&mut compiler.emitter.ops);
         let watches = compiler.watches(&instances, always);
         let slots = compiler.emitter.slots as usize;
         let (logic, conditions) = (schedule(&logic, slots), schedule(&compiler.emitter.ops, slots));
         let (ports, nets, flops) = (netlist.ports.clone(), netlist.nets.len(), compiler.flops);
         let tracked = always as usize + 1;
-        Ok(Program { ports, clock, nets, slots, tracked, logic, conditions, flops, clock_nets, watches })
+        let memories = memories.into_iter().flatten().collect();
+        Ok(Program {
+            ports,
+            clock,
+            nets,
+            slots,
+            tracked,
+            logic,
+            conditions,
+            flops,
+            memories,
+            clock_nets,
+            watches,
+        })
     }
 
     /// Word operations per simulated cycle, counts aside.
@@ -286,18 +303,29 @@ impl<'n> Compiler<'n> {
         nets.into_iter().map(|(net, gates)| (net, self.pulse(&gates))).collect()
     }
 
+    /// The word that says whether a pulse reaches this pin of an instance, which captures on the `falling` edge.
+    fn captures(&mut self, placed: &Placed<'_>, pin: usize, falling: bool) -> Result<Slot, CompileError> {
+        let name = &placed.instance.name;
+        let Some(clock) = placed.instance.pins[pin].and_then(|net| self.network.get(&net).cloned()) else {
+            return Err(CompileError(format!("`{name}` is not on the clock")));
+        };
+        if clock.inverted != falling {
+            return Err(CompileError(format!("`{name}` captures on the falling edge of the clock")));
+        }
+        Ok(self.pulse(&clock.gates))
+    }
+
+    /// A memory in the terms of the program.
+    fn memory(&mut self, placed: &Placed<'_>) -> Result<Option<Ram>, CompileError> {
+        let CellKind::Memory(memory) = &placed.cell.kind else { return Ok(None) };
+        let pulse = self.captures(placed, memory.clock, false)?;
+        Ok(Some(Ram::new(memory, pulse, &placed.slots)))
+    }
+
     /// What a stored bit becomes.
     fn flop(&mut self, placed: &Placed<'_>) -> Result<(), CompileError> {
         let CellKind::FlipFlop(ff) = &placed.cell.kind else { return Ok(()) };
-        let name = &placed.instance.name;
-        let net = placed.instance.pins[ff.clock];
-        let Some(clock) = net.and_then(|net| self.network.get(&net).cloned()) else {
-            return Err(CompileError(format!("`{name}` is not on the clock")));
-        };
-        if clock.inverted != ff.falling {
-            return Err(CompileError(format!("`{name}` captures on the falling edge of the clock")));
-        }
-        let pulse = self.pulse(&clock.gates);
+        let pulse = self.captures(placed, ff.clock, ff.falling)?;
         self.emitter.next_cell();
         let place = placed.place();
         // Clear and preset hold across the edge, too.
@@ -352,7 +380,7 @@ fn through(cell: &Cell, pin: usize) -> bool {
             let mentions = |e: &Option<Expr>| e.as_ref().is_some_and(|e| e.mentions(pin as u32));
             mentions(&ff.clear) || mentions(&ff.preset)
         }
-        CellKind::ClockGate { .. } => false,
+        CellKind::ClockGate { .. } | CellKind::Memory(_) => false,
         CellKind::Combinational | CellKind::Opaque => true,
     }
 }

@@ -64,6 +64,7 @@ pub fn pulse(cell: &Cell) -> u32 {
 pub(super) fn clock_pin(cell: &Cell) -> Option<usize> {
     match &cell.kind {
         CellKind::FlipFlop(ff) => Some(ff.clock),
+        CellKind::Memory(memory) => Some(memory.clock),
         CellKind::ClockGate { clock, .. } => Some(*clock),
         _ => None,
     }

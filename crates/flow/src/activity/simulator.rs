@@ -11,6 +11,8 @@ pub struct Simulator<'p> {
     /// The tracked words one cycle ago.
     past: Vec<u64>,
     next: Vec<u64>,
+    /// What the memories hold.
+    rows: Vec<Vec<u64>>,
     cycles: u64,
     simulated: u64,
     toggles: Vec<u64>,
@@ -18,7 +20,7 @@ pub struct Simulator<'p> {
 }
 
 impl<'p> Simulator<'p> {
-    /// All inputs 0; every flip-flop starts with the word that `state` gives.
+    /// All inputs 0; every flip-flop, and every bit of a memory, starts with the word that `state` gives.
     pub fn new(program: &'p Program, mut state: impl FnMut() -> u64) -> Self {
         let mut words = vec![0; program.slots];
         words[ONE as usize] = u64::MAX;
@@ -28,6 +30,7 @@ impl<'p> Simulator<'p> {
             past: words[..program.tracked].to_vec(),
             words,
             next: vec![0; program.flops.len()],
+            rows: program.memories.iter().map(|memory| memory.rows(&mut state)).collect(),
             cycles: 0,
             simulated: 0,
             toggles: vec![0; program.nets],
@@ -99,14 +102,18 @@ impl<'p> Simulator<'p> {
         self.simulated += ones(active);
     }
 
-    /// The clock edge: flip-flops take what the settled nets say.
+    /// The clock edge: flip-flops and memories take what the settled nets say.
     pub fn clock(&mut self) {
-        let Simulator { program, words, past, next, .. } = self;
+        let Simulator { program, words, past, next, rows, .. } = self;
         past.copy_from_slice(&words[..program.tracked]);
         for (next, flop) in next.iter_mut().zip(&program.flops) {
             let [take, pulse, keep] = [flop.next, flop.pulse, flop.keep].map(|slot| words[slot as usize]);
             *next = keep ^ (pulse & (take ^ keep));
         }
+        // Outputs of a memory may be inputs of another: all of them read before the first shows anything.
+        let read: Vec<Vec<(u32, u64)>> =
+            program.memories.iter().zip(rows).map(|(memory, rows)| memory.clock(words, rows)).collect();
+        read.into_iter().flatten().for_each(|(slot, word)| words[slot as usize] = word);
         for (next, flop) in next.iter().zip(&program.flops) {
             words[flop.state as usize] = *next;
         }

@@ -144,13 +144,18 @@ impl<'t> Flat<'t> {
         let mut pins = vec![None; described.pins.len()];
         for connection in nets {
             let (pin, nets) = connection?;
-            let Some(place) = described.pin(pin) else {
+            let places = described.bus(pin);
+            if places.is_empty() {
                 return Err(NetlistError::new(raw.line, format!("cell `{}` has no pin `{pin}`", raw.kind)));
-            };
-            let [net] = nets[..] else {
-                return Err(NetlistError::new(raw.line, format!("pin `{pin}` takes one bit")));
-            };
-            pins[place] = Some(net);
+            }
+            if nets.len() != places.len() {
+                let takes = match places.len() {
+                    1 => "one bit".to_string(),
+                    n => format!("{n} bits"),
+                };
+                return Err(NetlistError::new(raw.line, format!("pin `{pin}` takes {takes}")));
+            }
+            places.into_iter().zip(nets).for_each(|(place, net)| pins[place] = Some(net));
         }
         self.instances.push(Instance { name, cell, pins });
         Ok(())

@@ -2,6 +2,7 @@
 
 use crate::error::FlowError;
 use crate::liberty::{Library, PinDirection};
+use crate::memory::{self, Macro};
 use crate::netlist::Netlist;
 use crate::opensta::OpenSta;
 use crate::step::{Input, Step, digest};
@@ -27,6 +28,8 @@ pub struct Loads {
 pub struct Timed<'a> {
     /// Liberty file, uncompressed.
     pub liberty: &'a Path,
+    /// Macros that are in the netlist.
+    pub macros: &'a [&'a Macro],
     /// Netlist file.
     pub netlist: &'a Path,
     /// Its top module.
@@ -78,11 +81,12 @@ impl Loads {
             let bytes = fs::read(path).map_err(FlowError::io(path))?;
             Ok(Input { name: name.into(), path: PathBuf::from(path), digest: digest(&bytes) })
         };
-        let inputs = vec![
+        let mut inputs = vec![
             input("cells.lib", timed.liberty)?,
             input("netlist.v", timed.netlist)?,
             input("design.sdc", timed.sdc)?,
         ];
+        inputs.extend(timed.macros.iter().map(|m| m.input()));
         let (tool, scripts) = (sta.version(), vec![("sta.tcl", script(timed))]);
         let step = Step { name: "loads", tool: &tool, inputs, scripts, outputs: &[OUTPUT] };
         let done = step.perform(timed.folder, timed.timeout, || sta.command("sta.tcl"))?;
@@ -105,7 +109,7 @@ fn script(timed: &Timed<'_>) -> String {
     });
     format!(
         "read_liberty cells.lib\n\
-         read_verilog netlist.v\n\
+         {macros}read_verilog netlist.v\n\
          link_design {top}\n\
          set_cmd_units -time ns\n\
          source design.sdc\n\
@@ -124,6 +128,7 @@ fn script(timed: &Timed<'_>) -> String {
          }}\n\
          $vertices finish\n\
          close $out\n",
+        macros = memory::read_liberty(timed.macros, ""),
         top = timed.top,
         load = timed.output_load,
     )

@@ -3,6 +3,7 @@
 use super::{Loads, Timed};
 use crate::activity::Program;
 use crate::error::FlowError;
+use crate::memory::Macro;
 use crate::opensta::OpenSta;
 use crate::report::Report;
 use crate::{liberty, library, netlist};
@@ -32,10 +33,12 @@ impl Mapped {
     pub fn of(report: &Report, cells: &library::Library, timeout: Duration) -> Result<Mapped, FlowError> {
         let said = |e: &dyn std::fmt::Display| FlowError::new(e.to_string());
         let library = liberty::Library::read(&report.prepared_liberty).map_err(|e| said(&e))?;
+        let library = library.with(cells.macros.iter().map(Macro::cell));
         let netlist = netlist::Netlist::read(&report.netlist, &report.top, &library).map_err(|e| said(&e))?;
         let program = Program::new(&netlist, &library, CLOCK).map_err(|e| said(&e))?;
         let timed = Timed {
             liberty: &report.prepared_liberty,
+            macros: &cells.used(&report.memories),
             netlist: &report.netlist,
             top: &report.top,
             sdc: &report.constraints,
