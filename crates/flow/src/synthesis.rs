@@ -248,7 +248,12 @@ impl Search<'_> {
     /// The netlists of the two recipes that go for area, or for a quick result of `balanced`; of `compact` where that may
     /// meet the clock too, and of the faster ones while the clock is missed.
     fn recipes(&self, front: &Done, hierarchy: Hierarchy) -> Result<Vec<Candidate>, FlowError> {
-        let first: &[&Recipe] = if self.job.quick { &[&BALANCED] } else { &[&COMPACT, &BALANCED] };
+        let first: &[&Recipe] = match (self.job.quick, self.flow.yosys.is_modern()) {
+            // The ABC of 2022 fails at some of what `balanced` does.
+            (_, false) => &[&COMPACT],
+            (true, true) => &[&BALANCED],
+            (false, true) => &[&COMPACT, &BALANCED],
+        };
         let all = std::thread::scope(|scope| {
             let run = |&recipe| scope.spawn(move || self.adapt(front, hierarchy, recipe));
             let runs: Vec<_> = first.iter().map(run).collect();
