@@ -293,6 +293,7 @@ impl Search<'_> {
         let (mut tried, mut all) = (BTreeSet::new(), vec![]);
         while all.len() < TRIES && tried.insert(rounded(target)) {
             let candidate = self.attempt(front, hierarchy, recipe, rounded(target))?;
+            let candidate = self.repaired(candidate, recipe)?;
             let slack = candidate.attempt.timing.slack_ps;
             let good = candidate.met() && (self.job.quick || slack < TIGHT * period);
             // Sizing has done what it can: a tighter target gives the same netlist.
@@ -346,16 +347,23 @@ impl Search<'_> {
     ) -> Result<Candidate, FlowError> {
         let _slot = self.flow.slots.take();
         self.say(&format!("mapping, recipe {} for {target_ps} ps", recipe.name));
-        let mapped = self.context.map(front, hierarchy, recipe, target_ps)?;
-        let measured = self.measure(mapped, recipe, target_ps, 0)?;
-        let slack = measured.attempt.timing.slack_ps;
-        if hierarchy == Hierarchy::Kept || !(-NEARLY * self.job.period_ps..0.0).contains(&slack) {
-            return Ok(measured);
+        let netlist = self.context.map(front, hierarchy, recipe, target_ps)?;
+        self.measure(netlist, recipe, target_ps, 0)
+    }
+
+    /// With larger cells on its late paths, where they are late by little and that helps.
+    fn repaired(&self, candidate: Candidate, recipe: &'static Recipe) -> Result<Candidate, FlowError> {
+        let slack = candidate.attempt.timing.slack_ps;
+        let late_by_little = (-NEARLY * self.job.period_ps..0.0).contains(&slack);
+        if self.hierarchy() == Hierarchy::Kept || !late_by_little {
+            return Ok(candidate);
         }
+        let _slot = self.flow.slots.take();
+        self.say("larger cells on late paths");
         let (job, sta) = (self.job, &self.flow.sta);
-        let (repaired, resized) = self.context.repair(sta, &measured.netlist, &job.top, &job.sdc)?;
-        let repaired = self.measure(repaired, recipe, target_ps, resized)?;
-        Ok(if repaired.attempt.timing.slack_ps > slack { repaired } else { measured })
+        let (netlist, resized) = self.context.repair(sta, &candidate.netlist, &job.top, &job.sdc)?;
+        let repaired = self.measure(netlist, recipe, candidate.attempt.target_ps, resized)?;
+        Ok(if repaired.attempt.timing.slack_ps > slack { repaired } else { candidate })
     }
 
     fn measure(
