@@ -241,7 +241,7 @@ impl Report {
             format!("{} ({})", grouped(count(name)), percent(count(name) as f64 / self.cycles as f64))
         };
         let (read, written) = (count("BYTES_READ"), count("BYTES_WRITTEN"));
-        let mut rows = vec![
+        let rows = [
             (
                 "workload",
                 format!(
@@ -259,10 +259,7 @@ impl Report {
                 "memory and counters equal the functional model's, bit for bit; no bus rule was broken"
                     .into(),
             ),
-        ];
-        let [mean, largest] = self.error;
-        rows.push(("error", format!("mean {mean:.5}, largest {largest:.5} against float64")));
-        rows.extend([
+            ("error", format!("mean {:.5}, largest {:.5} against float64", self.error[0], self.error[1])),
             ("cycles", format!("{}, utilisation {}", grouped(self.cycles), percent(self.utilisation))),
             (
                 "stalls",
@@ -293,7 +290,7 @@ impl Report {
                     self.seconds
                 ),
             ),
-        ]);
+        ];
         show::pairs(&rows)
     }
 
