@@ -1,5 +1,5 @@
-q_loader_p2_i2_1cdfe9.v
-sequencer_i2_2c9e13.v
+q_loader_p2_i2_3077f7.v
+sequencer_i2_aa49f2.v
 dot_term_e8m7.v
 max2_u9.v
 dot_align_e8m7_w24.v
@@ -14,5 +14,5 @@ fa2_element_e8m7_i2_6deadc.v
 recip_pwl16_e8m7.v
 normalize_e8m7_e8m7.v
 tour_lane.v
-drain_p2_i2_e06497.v
+drain_p2_i2_7eebbf.v
 tour.v

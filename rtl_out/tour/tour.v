@@ -33,9 +33,11 @@ module tour (
   reg [63:0] row_v_q;
   reg o_empty_q;
   reg [63:0] o_data_q;
-  wire bank_release;
+  wire results_come;
+  wire results_left;
   wire results_pending;
   wire o_slot;
+  wire o_reads;
   wire o_lane;
 
   wire q_loader_q_ready;
@@ -43,19 +45,22 @@ module tour (
   wire q_loader_slot;
   wire q_loader_bank;
   wire [1:0] q_loader_full;
+  wire q_loader_older_bank;
   wire [7:0] q_loader_active;
-  q_loader_p2_i2_1cdfe9 u_q_loader (
+  q_loader_p2_i2_3077f7 u_q_loader (
     .clk          (clk),
     .rst          (rst),
     .q_valid      (q_valid),
     .q_active     (q_active),
     .q_last       (q_last),
-    .release_bank (bank_release),
+    .results_come (results_come),
+    .results_left (results_left),
     .q_ready      (q_loader_q_ready),
     .write        (q_loader_write),
     .slot         (q_loader_slot),
     .bank         (q_loader_bank),
     .full         (q_loader_full),
+    .older_bank   (q_loader_older_bank),
     .active       (q_loader_active)
   );
 
@@ -68,9 +73,9 @@ module tour (
   wire sequencer_step_bank;
   wire sequencer_step_first;
   wire sequencer_step_last;
-  wire sequencer_release_bank;
+  wire sequencer_queries_met;
   wire unused_sequencer_row_start;
-  sequencer_i2_2c9e13 u_sequencer (
+  sequencer_i2_aa49f2 u_sequencer (
     .clk             (clk),
     .rst             (rst),
     .kv_valid        (kv_valid),
@@ -87,11 +92,11 @@ module tour (
     .step_bank       (sequencer_step_bank),
     .step_first      (sequencer_step_first),
     .step_last       (sequencer_step_last),
-    .release_bank    (sequencer_release_bank)
+    .queries_met     (sequencer_queries_met)
   );
 
-  wire [3:0] mux_32 = sequencer_next_block_bank ? q_loader_active[7:4] : q_loader_active[3:0];
-  wire [3:0] row_mask_d = sequencer_accept ? (kv_mask & mux_32) : {2'd0, row_mask_q[3:2]};
+  wire [3:0] mux_34 = sequencer_next_block_bank ? q_loader_active[7:4] : q_loader_active[3:0];
+  wire [3:0] row_mask_d = sequencer_accept ? (kv_mask & mux_34) : {2'd0, row_mask_q[3:2]};
 
   wire [127:0] lane_o_row;
   wire [1:0] lane_o_empty;
@@ -106,6 +111,7 @@ module tour (
         .q_slot       (q_loader_slot),
         .q_bank       (q_loader_bank),
         .q_row        (q_data),
+        .results_bank (q_loader_older_bank),
         .step_valid   (sequencer_step_valid),
         .step_slot    (sequencer_step_slot),
         .step_bank    (sequencer_step_bank),
@@ -115,6 +121,8 @@ module tour (
         .k            (row_k_q),
         .v            (row_v_q),
         .o_slot       (o_slot),
+        .o_bank       (q_loader_older_bank),
+        .o_reads      (o_reads),
         .scale        (scale),
         .o_row        (lane_o_row[64*i +: 64]),
         .o_empty      (lane_o_empty[i]),
@@ -125,21 +133,26 @@ module tour (
   endgenerate
 
   wire drain_busy;
+  wire drain_done;
+  wire drain_reads;
   wire drain_o_valid;
   wire drain_o_last;
   wire drain_load;
   wire drain_lane;
   wire drain_slot;
   wire unused_drain_shift;
-  drain_p2_i2_e06497 u_drain (
+  drain_p2_i2_7eebbf u_drain (
     .clk          (clk),
     .rst          (rst),
     .start        (sequencer_block_end),
-    .active       (mux_32),
+    .active       (mux_34),
+    .queries_met  (sequencer_queries_met),
     .result_valid (lane_result_valid[0]),
     .result_slot  (lane_result_slot[0]),
     .o_ready      (o_ready),
     .busy         (drain_busy),
+    .done         (drain_done),
+    .reads        (drain_reads),
     .o_valid      (drain_o_valid),
     .o_last       (drain_o_last),
     .load         (drain_load),
@@ -148,9 +161,11 @@ module tour (
     .slot         (drain_slot)
   );
 
-  assign bank_release = sequencer_release_bank;
+  assign results_come = lane_result_valid[0];
+  assign results_left = drain_done;
   assign results_pending = drain_busy;
   assign o_slot = drain_slot;
+  assign o_reads = drain_reads;
   assign o_lane = drain_lane;
 
   always @(posedge clk) begin

@@ -13,6 +13,7 @@ module tour_lane (
   input  wire        q_slot,
   input  wire        q_bank,
   input  wire [63:0] q_row,
+  input  wire        results_bank,
   input  wire        step_valid,
   input  wire        step_slot,
   input  wire        step_bank,
@@ -22,22 +23,26 @@ module tour_lane (
   input  wire [63:0] k,
   input  wire [63:0] v,
   input  wire        o_slot,
+  input  wire        o_bank,
+  input  wire        o_reads,
   input  wire [15:0] scale,
   output wire [63:0] o_row,
   output wire        o_empty,
   output wire        result_valid,
   output wire        result_slot
 );
-  reg [63:0] q_bank_0_q [0:1];
-  reg [63:0] q_bank_1_q [0:1];
+  reg [63:0] bank_0_q [0:1];
+  reg [63:0] bank_1_q [0:1];
   reg nonempty_q [0:1];
   reg [15:0] m_q [0:1];
-  reg [63:0] rows_q [0:1];
   reg empties_q [0:1];
 
-  wire [63:0] read_16 = q_bank_0_q[step_slot];
-  wire [63:0] read_18 = q_bank_1_q[step_slot];
-  wire [63:0] q = step_bank ? read_18 : read_16;
+  wire slot_0 = (step_bank | (~o_bank & o_reads)) ? o_slot : step_slot;
+  wire slot_1 = (~step_bank | (o_bank & o_reads)) ? o_slot : step_slot;
+  wire [63:0] row_0 = bank_0_q[slot_0];
+  wire [63:0] row_1 = bank_1_q[slot_1];
+  wire looked_at_bank = o_reads ? o_bank : ~step_bank;
+  wire [63:0] q = step_bank ? row_1 : row_0;
 
   wire [15:0] score_met;
   fused_dot_e8m7_n4_w24_scale_e8m7 u_dot (
@@ -134,15 +139,18 @@ module tour_lane (
   endgenerate
 
   wire [63:0] result_row = empty ? 64'd0 : normalize_y;
-  assign o_row = rows_q[o_slot];
+  wire [63:0] stored_row = result ? result_row : q_row;
+  wire place = result ? step_slot : q_slot;
+  wire stored_bank = result ? results_bank : q_bank;
+  wire stores = q_write | result;
   assign o_empty = empties_q[o_slot];
 
   always @(posedge clk) begin
-    if (q_write & ~q_bank) q_bank_0_q[q_slot] <= q_row;
+    if (stores & ~stored_bank) bank_0_q[place] <= stored_row;
   end
 
   always @(posedge clk) begin
-    if (q_write & q_bank) q_bank_1_q[q_slot] <= q_row;
+    if (stores & stored_bank) bank_1_q[place] <= stored_row;
   end
 
   always @(posedge clk) begin
@@ -154,13 +162,10 @@ module tour_lane (
   end
 
   always @(posedge clk) begin
-    if (result) rows_q[step_slot] <= result_row;
-  end
-
-  always @(posedge clk) begin
     if (result) empties_q[step_slot] <= empty;
   end
 
+  assign o_row        = looked_at_bank ? row_1 : row_0;
   assign result_valid = result;
   assign result_slot  = step_slot;
 endmodule

@@ -1,5 +1,5 @@
-q_loader_p2_i2_1cdfe9.v
-sequencer_i2_b4x1_e8_2268ba.v
+q_loader_p2_i2_3077f7.v
+sequencer_i2_b4x1_e8_5b7d91.v
 dot_term_e8m7.v
 max2_u9.v
 dot_align_e8m7_w24.v
@@ -13,6 +13,6 @@ tour_flash_d_lse_lane.v
 align_e8m7_f16.v
 from_anchor_e8m7_f16_e8m7.v
 result_from_anchor_fixed16_e8m7_17.v
-drain_p2_i2_c0_2_bdb0f8.v
+drain_p2_i2_c0_2_bf84b5.v
 result_row_e2_2bab09.v
 tour_flash_d_lse.v

@@ -34,9 +34,11 @@ module tour_flash_d_lse (
   reg [7:0] row_anchor_q;
   reg [7:0] result_anchor_q;
   reg o_empty_q;
-  wire bank_release;
+  wire results_come;
+  wire results_left;
   wire results_pending;
   wire o_slot;
+  wire o_reads;
   wire o_lane;
 
   wire q_loader_q_ready;
@@ -44,19 +46,22 @@ module tour_flash_d_lse (
   wire q_loader_slot;
   wire q_loader_bank;
   wire [1:0] q_loader_full;
+  wire q_loader_older_bank;
   wire [7:0] q_loader_active;
-  q_loader_p2_i2_1cdfe9 u_q_loader (
+  q_loader_p2_i2_3077f7 u_q_loader (
     .clk          (clk),
     .rst          (rst),
     .q_valid      (q_valid),
     .q_active     (q_active),
     .q_last       (q_last),
-    .release_bank (bank_release),
+    .results_come (results_come),
+    .results_left (results_left),
     .q_ready      (q_loader_q_ready),
     .write        (q_loader_write),
     .slot         (q_loader_slot),
     .bank         (q_loader_bank),
     .full         (q_loader_full),
+    .older_bank   (q_loader_older_bank),
     .active       (q_loader_active)
   );
 
@@ -69,7 +74,7 @@ module tour_flash_d_lse (
   wire sequencer_step_bank;
   wire sequencer_step_first;
   wire sequencer_step_last;
-  wire sequencer_release_bank;
+  wire sequencer_queries_met;
   wire sequencer_step_merge;
   wire sequencer_rescale_start;
   wire sequencer_step_rescale;
@@ -77,7 +82,7 @@ module tour_flash_d_lse (
   wire [7:0] sequencer_step_shift;
   wire [7:0] sequencer_row_anchor;
   wire unused_sequencer_row_start;
-  sequencer_i2_b4x1_e8_2268ba u_sequencer (
+  sequencer_i2_b4x1_e8_5b7d91 u_sequencer (
     .clk             (clk),
     .rst             (rst),
     .kv_valid        (kv_valid),
@@ -95,7 +100,7 @@ module tour_flash_d_lse (
     .step_bank       (sequencer_step_bank),
     .step_first      (sequencer_step_first),
     .step_last       (sequencer_step_last),
-    .release_bank    (sequencer_release_bank),
+    .queries_met     (sequencer_queries_met),
     .step_merge      (sequencer_step_merge),
     .rescale_start   (sequencer_rescale_start),
     .step_rescale    (sequencer_step_rescale),
@@ -104,8 +109,8 @@ module tour_flash_d_lse (
     .row_anchor      (sequencer_row_anchor)
   );
 
-  wire [3:0] mux_38 = sequencer_next_block_bank ? q_loader_active[7:4] : q_loader_active[3:0];
-  wire [3:0] row_mask_d = sequencer_accept ? (kv_mask & mux_38) : {2'd0, row_mask_q[3:2]};
+  wire [3:0] mux_40 = sequencer_next_block_bank ? q_loader_active[7:4] : q_loader_active[3:0];
+  wire [3:0] row_mask_d = sequencer_accept ? (kv_mask & mux_40) : {2'd0, row_mask_q[3:2]};
 
   wire [67:0] v_convert_y;
   genvar i;
@@ -132,6 +137,7 @@ module tour_flash_d_lse (
         .q_slot       (q_loader_slot),
         .q_bank       (q_loader_bank),
         .q_row        (q_data),
+        .results_bank (q_loader_older_bank),
         .step_valid   (sequencer_step_valid),
         .step_slot    (sequencer_step_slot),
         .step_bank    (sequencer_step_bank),
@@ -141,6 +147,8 @@ module tour_flash_d_lse (
         .k            (row_k_q),
         .v            (v_convert_y),
         .o_slot       (o_slot),
+        .o_bank       (q_loader_older_bank),
+        .o_reads      (o_reads),
         .step_merge   (sequencer_step_merge),
         .step_rescale (sequencer_step_rescale),
         .step_outer   (sequencer_step_outer),
@@ -154,21 +162,26 @@ module tour_flash_d_lse (
   endgenerate
 
   wire drain_busy;
+  wire drain_done;
+  wire drain_reads;
   wire drain_o_valid;
   wire drain_o_last;
   wire drain_load;
   wire drain_shift;
   wire drain_lane;
   wire drain_slot;
-  drain_p2_i2_c0_2_bdb0f8 u_drain (
+  drain_p2_i2_c0_2_bf84b5 u_drain (
     .clk          (clk),
     .rst          (rst),
     .start        (sequencer_block_end),
-    .active       (mux_38),
+    .active       (mux_40),
+    .queries_met  (sequencer_queries_met),
     .result_valid (lane_result_valid[0]),
     .result_slot  (lane_result_slot[0]),
     .o_ready      (o_ready),
     .busy         (drain_busy),
+    .done         (drain_done),
+    .reads        (drain_reads),
     .o_valid      (drain_o_valid),
     .o_last       (drain_o_last),
     .load         (drain_load),
@@ -187,9 +200,11 @@ module tour_flash_d_lse (
     .o      (result_o)
   );
 
-  assign bank_release = sequencer_release_bank;
+  assign results_come = lane_result_valid[0];
+  assign results_left = drain_done;
   assign results_pending = drain_busy;
   assign o_slot = drain_slot;
+  assign o_reads = drain_reads;
   assign o_lane = drain_lane;
 
   always @(posedge clk) begin

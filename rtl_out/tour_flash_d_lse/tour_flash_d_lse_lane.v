@@ -14,6 +14,7 @@ module tour_flash_d_lse_lane (
   input  wire        q_slot,
   input  wire        q_bank,
   input  wire [63:0] q_row,
+  input  wire        results_bank,
   input  wire        step_valid,
   input  wire        step_slot,
   input  wire        step_bank,
@@ -23,6 +24,8 @@ module tour_flash_d_lse_lane (
   input  wire [63:0] k,
   input  wire [67:0] v,
   input  wire        o_slot,
+  input  wire        o_bank,
+  input  wire        o_reads,
   input  wire        step_merge,
   input  wire        step_rescale,
   input  wire        step_outer,
@@ -32,18 +35,21 @@ module tour_flash_d_lse_lane (
   output wire        result_valid,
   output wire        result_slot
 );
-  reg [63:0] q_bank_0_q [0:1];
-  reg [63:0] q_bank_1_q [0:1];
+  reg [63:0] bank_0_q [0:1];
+  reg [63:0] bank_1_q [0:1];
   reg nonempty_q [0:1];
   reg nonempty_outer_q [0:1];
   reg [21:0] c_q [0:1];
   reg [21:0] c_outer_q [0:1];
-  reg [67:0] rows_q [0:1];
+  reg [3:0] results_rest_q [0:1];
   reg empties_q [0:1];
 
-  wire [63:0] read_19 = q_bank_0_q[step_slot];
-  wire [63:0] read_21 = q_bank_1_q[step_slot];
-  wire [63:0] q = step_bank ? read_21 : read_19;
+  wire slot_0 = (step_bank | (~o_bank & o_reads)) ? o_slot : step_slot;
+  wire slot_1 = (~step_bank | (o_bank & o_reads)) ? o_slot : step_slot;
+  wire [63:0] row_0 = bank_0_q[slot_0];
+  wire [63:0] row_1 = bank_1_q[slot_1];
+  wire looked_at_bank = o_reads ? o_bank : ~step_bank;
+  wire [63:0] q = step_bank ? row_1 : row_0;
 
   wire [23:0] score;
   fused_dot_e8m7_e8m15_n4_w24 u_dot (
@@ -74,15 +80,15 @@ module tour_flash_d_lse_lane (
     .score (base2_score_score)
   );
 
-  wire [20:0] concat_52 = {base2_score_score, 6'd0};
-  wire [21:0] score_aligned = {concat_52[20], concat_52};
+  wire [20:0] concat_62 = {base2_score_score, 6'd0};
+  wire [21:0] score_aligned = {concat_62[20], concat_62};
   wire [21:0] c_old = c_q[step_slot];
   wire [21:0] c_outer_old = c_outer_q[step_slot];
   wire [21:0] c_of_level = step_outer ? c_outer_old : c_old;
   wire [21:0] score_met = takes_inner ? c_old : score_aligned;
   wire [22:0] difference = {score_met[21], score_met} - {c_of_level[21], c_of_level};
-  wire [22:0] add_63 = difference + 23'h20;
-  wire [16:0] x = add_63[22:6];
+  wire [22:0] add_73 = difference + 23'h20;
+  wire [16:0] x = add_73[22:6];
 
   wire gain_neg;
   wire [5:0] gain_k;
@@ -139,15 +145,19 @@ module tour_flash_d_lse_lane (
   endgenerate
 
   wire [67:0] result_row = empty ? 68'd0 : element_o;
-  assign o_row = rows_q[o_slot];
+  wire [63:0] stored_row = result ? result_row[63:0] : q_row;
+  wire place = result ? step_slot : q_slot;
+  wire stored_bank = result ? results_bank : q_bank;
+  wire stores = q_write | result;
+  wire [3:0] read_174 = results_rest_q[o_slot];
   assign o_empty = empties_q[o_slot];
 
   always @(posedge clk) begin
-    if (q_write & ~q_bank) q_bank_0_q[q_slot] <= q_row;
+    if (stores & ~stored_bank) bank_0_q[place] <= stored_row;
   end
 
   always @(posedge clk) begin
-    if (q_write & q_bank) q_bank_1_q[q_slot] <= q_row;
+    if (stores & stored_bank) bank_1_q[place] <= stored_row;
   end
 
   always @(posedge clk) begin
@@ -167,15 +177,16 @@ module tour_flash_d_lse_lane (
   end
 
   always @(posedge clk) begin
-    if (result) rows_q[step_slot] <= result_row;
+    if (result) results_rest_q[step_slot] <= result_row[67:64];
   end
 
   always @(posedge clk) begin
     if (result) empties_q[step_slot] <= empty;
   end
 
+  assign o_row        = {read_174, looked_at_bank ? row_1 : row_0};
   assign result_valid = result;
   assign result_slot  = step_slot;
 
-  wire unused_add_63 = ^add_63[5:0];
+  wire unused_add_73 = ^add_73[5:0];
 endmodule

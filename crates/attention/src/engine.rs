@@ -1,13 +1,14 @@
 //! The query engine, interface `bare`: P lanes × `interleave` slots meet one key row after the other.
 //!
 //! ```text
-//! q  ──► q_loader ── write strobes ─► lane 0 … P-1: q banks, dot, kernel, result rows ──┐
+//! q  ──► q_loader ── write strobes ─► lane 0 … P-1: banks, dot, kernel ─────────────────┐
 //! kv ──► sequencer ─ step, slot ────►   (k, v and the step are broadcast)               ├─► drain ──► o
 //!            └ row registers k, v, mask                                                 ┘
 //! ```
 //! Query n of a block is slot n / P of lane n mod P. A key row is held for `interleave` cycles while every lane serves
-//! its slots in turn. The next block's queries load into the other bank meanwhile, and results drain meanwhile; the
-//! last row of a block waits until the previous block's results have left.
+//! its slots in turn. Of two banks one holds the queries that are met. In the other the results of the block before, in
+//! the place of its queries, drain meanwhile, and the next block's queries load after them; the last row of a block
+//! waits until the previous block's results have left.
 //!
 //! With [`EngineSpec::initial`] a block's queries begin with partial states, one beat each in the form of what
 //! [`ResultForm::State`] gives: between two blocks every state takes a row of steps, in one of which its slot is loaded.
@@ -167,13 +168,14 @@ impl EngineSpec {
         instances.find(|instance| &*instance.name == LANE).map(|lane| design.module(lane.module))
     }
 
-    /// Fewest cycles from the end of a full block to the end of the next in `design` (this engine, or what it is part
-    /// of), where the sink takes each result at once: the last key of a block waits for the results before.
+    /// Cycles that each of many full blocks should last in `design` (this engine, or what it is part of) so that none
+    /// waits, where the sink takes each result at once and queries are always there: the results of a block leave, and
+    /// the queries of the next but one come, while one block is met.
     pub fn result_cycles(&self, design: &Design) -> u32 {
         let latency = EngineSpec::lane(design).map_or(0, Module::latency);
         let row = output::row_cycles(self, design);
-        let waits = latency + (self.block() - 1) * row + drain::HANDSHAKE;
-        waits.max(self.block() * row)
+        let leave = latency.max(self.interleave) + (self.block() - 1) * row + drain::HANDSHAKE;
+        leave.max(self.block() * row) + self.block()
     }
 
     /// The engine as a design.
@@ -238,15 +240,15 @@ impl EngineSpec {
         let o_ready = b.input("o_ready", bit);
         let scale = self.dot.scale.map(|format| b.stable(b.input("scale", float_type(format))));
 
-        let release = b.wire("bank_release", bit);
-        let loader = q_loader::call(b, self, q_valid, q_active, q_last, release);
+        let (results_come, results_left) = (b.wire("results_come", bit), b.wire("results_left", bit));
+        let query = [q_valid, q_active, q_last];
+        let loader = q_loader::call(b, self, query, results_come, results_left);
         let drain_busy = b.wire("results_pending", bit);
         let next_active = self.initial.then(|| b.wire("active_next", Type::unsigned(1).times(block)));
         let offer = initial.as_ref().zip(next_active).map(|(port, active)| port.offer(active));
         let inputs =
             sequencer::Inputs { kv_valid, kv_last, kv_exp, full: loader.full, drain_busy, initial: offer };
         let step = sequencer::call(b, self, &inputs);
-        b.drive(release, step.release);
 
         let k = b.register("row_k", row).enable(step.accept);
         k.set(k_data);
@@ -259,11 +261,13 @@ impl EngineSpec {
         let mut passed = vec![step.row_start];
         let v = values::call(b, self, lane, v_data, &step, &mut passed);
         let o_slot = b.wire("o_slot", self.slot_type());
+        let o_reads = b.wire("o_reads", bit);
         let mut inputs = vec![
             ("q_write", each(loader.write)),
             ("q_slot", loader.slot.into()),
             ("q_bank", loader.bank.into()),
             ("q_row", q_data.into()),
+            ("results_bank", loader.older.into()),
             ("step_valid", step.valid.into()),
             ("step_slot", step.slot.into()),
             ("step_bank", step.bank.into()),
@@ -273,6 +277,8 @@ impl EngineSpec {
             ("k", k.q.into()),
             ("v", v.into()),
             ("o_slot", o_slot.into()),
+            ("o_bank", loader.older.into()),
+            ("o_reads", o_reads.into()),
         ];
         inputs.extend(step.merge.map(|s| ("step_merge", s.into())));
         inputs.extend(step.convert.map(|s| ("step_convert", s.into())));
@@ -296,10 +302,13 @@ impl EngineSpec {
         let drain = drain::call(
             b,
             self,
-            [step.block_end, active, result_valid, result_slot, o_ready],
+            [step.block_end, active, step.queries_met, result_valid, result_slot, o_ready],
             converter.map(|c| c.conversion).unwrap_or_default(),
         );
         b.drive(drain_busy, drain.busy);
+        b.drive(results_come, result_valid);
+        b.drive(results_left, drain.done);
+        b.drive(o_reads, drain.reads);
         b.drive(o_slot, drain.slot);
         b.drive(o_lane, drain.lane);
         let empty = pick(empties, self.lanes, drain.lane);

@@ -1,5 +1,4 @@
-//! A query lane: the query banks, the dot product, the kernel's state at one level or two, and the finished rows of one
-//! block.
+//! A query lane: two banks of queries and their results, the dot product, and the kernel's state at one level or two.
 //!
 //! A step works on one slot: it meets a key row; or merges what the inner level has accumulated over a block of keys
 //! into the outer level; or rescales o of either level to a larger anchor; or gives it the state it is to begin with.
@@ -10,7 +9,7 @@ use crate::kernel::ScalarStep;
 use arith::FusedDot;
 use arith::convert::number_type;
 use arith::float::float_type;
-use hdl::{Arg, Kind, ModuleBuilder, ModuleId, Outputs, Signal, StateVar, Type, Update, Write, each};
+use hdl::{Arg, File, Kind, ModuleBuilder, ModuleId, Outputs, Signal, StateVar, Type, Update, Write, each};
 
 /// Elaborates the lane kind.
 ///
@@ -40,6 +39,7 @@ fn ports(spec: &EngineSpec) -> Vec<(&'static str, Type)> {
         ("q_slot", slot),
         ("q_bank", bit),
         ("q_row", row),
+        ("results_bank", bit),
         ("step_valid", bit),
         ("step_slot", slot),
         ("step_bank", bit),
@@ -49,6 +49,8 @@ fn ports(spec: &EngineSpec) -> Vec<(&'static str, Type)> {
         ("k", row),
         ("v", spec.element_type().times(spec.head_dim)),
         ("o_slot", slot),
+        ("o_bank", bit),
+        ("o_reads", bit),
     ];
     ports.extend(optional.into_iter().filter(|(there, _)| *there).map(|(_, port)| port));
     ports.extend(spec.anchor_type().map(|ty| ("step_shift", ty)));
@@ -129,8 +131,9 @@ fn body<'m>(m: &'m ModuleBuilder, spec: &EngineSpec, x: &[Signal<'m>]) -> Output
     };
     let v = m.late(port("v"));
     let scale = find("scale").map(|s| m.stable(s));
-    let q =
-        queries(m, spec, ["q_write", "q_slot", "q_bank", "q_row"].map(port), steps.slot, port("step_bank"));
+    let banks =
+        Banks::new(m, spec, [steps.slot, port("step_bank")], ["o_slot", "o_bank", "o_reads"].map(port));
+    let q = banks.met.named("q");
     let dot = FusedDot { spec: spec.dot, length: spec.head_dim, policy: spec.policy };
     let score = dot.call(m, "dot", q, port("k"), scale).named("score");
 
@@ -143,13 +146,14 @@ fn body<'m>(m: &'m ModuleBuilder, spec: &EngineSpec, x: &[Signal<'m>]) -> Output
     let blank_state = m.zero(state.ty());
     let state = met.empty.mux(blank_state, state).named("result_state");
     let [result, result_slot, empty, row, state] = m.align([result, steps.slot, met.empty, row, state]);
-    let rows = m.file("rows", spec.interleave, row.ty());
-    rows.write(result_slot, row, result);
+    let loaded = ["q_write", "q_bank", "q_slot", "q_row"].map(|name| m.late(port(name)));
+    let (finished, [result, result_slot]) =
+        banks.write(m, loaded, [result, m.late(port("results_bank")), result_slot, row]);
     let empties = m.file("empties", spec.interleave, empty.ty());
     empties.write(result_slot, empty, result);
     let o_slot = port("o_slot");
     let mut outputs = vec![
-        ("o_row", rows.read(o_slot)),
+        ("o_row", finished),
         ("o_empty", empties.read(o_slot)),
         ("result_valid", result),
         ("result_slot", result_slot),
@@ -172,20 +176,69 @@ pub(crate) fn unpack_scalars<'m>(spec: &EngineSpec, packed: Signal<'m>) -> Vec<S
     scalars.collect()
 }
 
-/// The double-buffered query rows: one bank is read while the other is written.
-fn queries<'m>(
-    m: &'m ModuleBuilder,
-    spec: &EngineSpec,
-    [write, write_slot, write_bank, row]: [Signal<'m>; 4],
-    slot: Signal<'m>,
-    bank: Signal<'m>,
-) -> Signal<'m> {
-    let banks = [("q_bank_0", !write_bank), ("q_bank_1", write_bank)].map(|(name, here)| {
-        let file = m.file(name, spec.interleave, row.ty());
-        file.write(write_slot, row, write & here);
-        file.read(slot)
-    });
-    bank.mux(banks[1], banks[0]).named("q")
+/// The rows of two blocks: queries, and their results in the same places, as far as those fit in there.
+struct Banks<'m> {
+    files: [File<'m>; 2],
+    /// The query of the step.
+    met: Signal<'m>,
+    /// The finished row in the slot looked at, and that slot.
+    finished: Signal<'m>,
+    looked_at: Signal<'m>,
+    slots: u32,
+}
+
+impl<'m> Banks<'m> {
+    /// Reads the query of `slot` in `bank`, and from the bank whose results leave the row of `looked_at`.
+    fn new(
+        m: &'m ModuleBuilder,
+        spec: &EngineSpec,
+        [slot, bank]: [Signal<'m>; 2],
+        [looked_at, leaving, leaves]: [Signal<'m>; 3],
+    ) -> Banks<'m> {
+        let row = number_type(spec.dot.operand).times(spec.head_dim);
+        let files = ["bank_0", "bank_1"].map(|name| m.file(name, spec.interleave, row));
+        // The bank that is not met stands still, or gives results; so may the one that has been met, before another is.
+        let still = [bank | (!leaving & leaves), !bank | (leaving & leaves)];
+        let slots = still.map(|still| still.mux(looked_at, slot));
+        let read = |n: usize| files[n].read(slots[n].named(&format!("slot_{n}"))).named(&format!("row_{n}"));
+        let rows = [read(0), read(1)];
+        let of = |bank: Signal<'m>| bank.mux(rows[1], rows[0]);
+        let finished = of(leaves.mux(leaving, !bank).named("looked_at_bank"));
+        Banks { files, met: of(bank), finished, looked_at, slots: spec.interleave }
+    }
+
+    /// Writes queries as they are loaded, and results, never both in one cycle. The finished row looked at, and whether a
+    /// result is written, with its slot, in the cycle in which it is.
+    fn write(
+        &self,
+        m: &'m ModuleBuilder,
+        [load, load_bank, load_slot, query]: [Signal<'m>; 4],
+        [result, bank, slot, row]: [Signal<'m>; 4],
+    ) -> (Signal<'m>, [Signal<'m>; 2]) {
+        let (bits, room) = (row.ty().bits(), query.ty().bits());
+        let (all, loaded) = (row.regroup(bits, 1), query.regroup(room, 1));
+        let fits = bits.min(room);
+        let mut stored = result.mux(all.elements(0, fits), loaded.elements(0, fits));
+        if fits < room {
+            stored = m.bundle(&[stored, loaded.elements(fits, room - fits)]);
+        }
+        let stored = stored.regroup(query.ty().count, query.ty().width).named("stored_row");
+        let [stored, result, slot] = m.align([stored, result, slot]);
+        let place = result.mux(slot, load_slot).named("place");
+        let bank = result.mux(bank, load_bank).named("stored_bank");
+        let store = (load | result).named("stores");
+        for (file, here) in self.files.iter().zip([!bank, bank]) {
+            file.write(place, stored, store & here);
+        }
+        let mut finished = vec![self.finished.regroup(room, 1).elements(0, fits)];
+        if bits > room {
+            let rest = all.elements(room, bits - room);
+            let file = m.file("results_rest", self.slots, rest.ty());
+            file.write(slot, rest, result);
+            finished.push(file.read(self.looked_at));
+        }
+        (m.bundle(&finished).regroup(row.ty().count, row.ty().width), [result, slot])
+    }
 }
 
 /// What a step finds in its slot.

@@ -60,9 +60,9 @@ pub struct EngineFacts {
     pub k_bytes_per_cycle: f64,
     /// Bytes of Q per cycle at full rate, over blocks that meet `max_keys` keys.
     pub q_bytes_per_cycle: f64,
-    /// Fewest cycles from the end of a full block to the end of the next, for the sake of its results.
+    /// Cycles in which the results of a full block leave and the queries of another come.
     pub result_cycles: u32,
-    /// Keys of a block from which on its results cost no time.
+    /// Keys of a block from which on these cost no time.
     pub keys_that_hide_results: u32,
     /// Most keys of a query.
     pub max_keys: u32,

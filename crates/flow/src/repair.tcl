@@ -3,6 +3,7 @@
 set MOST 2000 ;# late paths looked at together, one for every end
 set NEAR 200  ;# that a single change is judged by
 set TRIED 12  ;# cells of a path that are tried, the slowest first
+set STEPS 10  ;# changes of single cells that have to take a tenth of the lateness away, lest it is given up
 
 proc late {count} {
   return [find_timing_paths -path_delay max -slack_max 0 -group_count $count]
@@ -70,11 +71,14 @@ proc many {} {
   }
 }
 
-# The change of one cell of the latest path that gains most, as long as there is one.
+# The change of one cell of the latest path that gains most, as long as there is one, and an end in sight.
 proc single {} {
-  global NEAR TRIED larger
+  global NEAR TRIED STEPS larger
+  set history {}
   while {[llength [set paths [late $NEAR]]]} {
     set best [lateness $paths]
+    lappend history $best
+    if {[llength $history] > $STEPS && $best > 0.9 * [lindex $history end-$STEPS]} return
     set chosen ""
     foreach cell [lrange [slowest [lindex $paths 0]] 0 [expr {$TRIED - 1}]] {
       set was [kind $cell]

@@ -11,6 +11,10 @@ pub(super) const HANDSHAKE: u32 = 4;
 pub(super) struct Drain<'b> {
     /// Results of a block are awaited or still here.
     pub busy: Signal<'b>,
+    /// They have left.
+    pub done: Signal<'b>,
+    /// Its queries have met their last key: rows are read.
+    pub reads: Signal<'b>,
     /// A row is on the output.
     pub valid: Signal<'b>,
     /// It is the last of its block.
@@ -34,11 +38,12 @@ pub(super) struct Conversion {
     pub shifts: u32,
 }
 
-/// The drain as an instance: `start` with the block's `active` queries, then one result slot after the other.
+/// The drain as an instance: `start` with the block's `active` queries, then one result slot after the other, once these
+/// have been met by their last key.
 pub(super) fn call<'b>(
     b: &'b ModuleBuilder,
     spec: &EngineSpec,
-    [start, active, result_valid, result_slot, o_ready]: [Signal<'b>; 5],
+    [start, active, queries_met, result_valid, result_slot, o_ready]: [Signal<'b>; 6],
     conversion: Conversion,
 ) -> Drain<'b> {
     let Conversion { wait, shifts } = conversion;
@@ -51,13 +56,16 @@ pub(super) fn call<'b>(
     let inputs = [
         ("start", start),
         ("active", active),
+        ("queries_met", queries_met),
         ("result_valid", result_valid),
         ("result_slot", result_slot),
         ("o_ready", o_ready),
     ];
     let out = b.call("drain", kind, &inputs, |m, x| body(m, spec, x, conversion));
-    let [busy, valid, last, load, shift, lane, slot] = out[..] else { unreachable!("seven outputs") };
-    Drain { busy, valid, last, load, shift, lane, slot }
+    let [busy, done, reads, valid, last, load, shift, lane, slot] = out[..] else {
+        unreachable!("nine outputs")
+    };
+    Drain { busy, done, reads, valid, last, load, shift, lane, slot }
 }
 
 fn body<'m>(
@@ -67,7 +75,9 @@ fn body<'m>(
     conversion: Conversion,
 ) -> Outputs<'m> {
     m.explicit();
-    let &[start, active, result_valid, result_slot, o_ready] = x else { unreachable!("five inputs") };
+    let &[start, active, queries_met, result_valid, result_slot, o_ready] = x else {
+        unreachable!("six inputs")
+    };
     let bit = Type::unsigned(1);
     let (lanes, slots, block) = (spec.lanes, spec.interleave, spec.block());
     let busy = m.register("busy", bit).reset(0);
@@ -78,6 +88,8 @@ fn body<'m>(
     let slot = m.register("slot", spec.slot_type()).reset(0);
 
     let done = m.wire("done", bit);
+    let reads = m.register("reads", bit).reset(0);
+    reads.set((reads.q | queries_met) & !done);
     let arrived: Vec<Signal<'m>> = (0..slots)
         .map(|i| {
             let flag = m.register(&format!("arrived_{i}"), bit).reset(0);
@@ -98,9 +110,9 @@ fn body<'m>(
     let wanted = pending.q.element(0).named("wanted");
     let room = ((!valid.q | o_ready) & !converting).named("room");
     let any_pending = pending.q.reduce_or().named("any_pending");
-    let advance = (busy.q & any_pending & here & (room | !wanted)).named("advance");
+    let advance = (reads.q & any_pending & here & (room | !wanted)).named("advance");
     m.drive(load, advance & wanted);
-    m.drive(done, busy.q & !any_pending & arrived.reduce_and());
+    m.drive(done, reads.q & !any_pending & arrived.reduce_and());
 
     busy.set(start | (busy.q & !done));
     pending.enable(start | advance).set(start.mux(active, rest));
@@ -112,6 +124,8 @@ fn body<'m>(
     last.enable(load).set(!rest.reduce_or());
     vec![
         ("busy", busy.q),
+        ("done", done),
+        ("reads", reads.q),
         ("o_valid", valid.q),
         ("o_last", last.q),
         ("load", load),

@@ -13,8 +13,10 @@ pub(super) struct Loader<'b> {
     pub slot: Signal<'b>,
     /// Bank written.
     pub bank: Signal<'b>,
-    /// Per bank, its block is complete.
+    /// Per bank, its block is complete, and its results have not all left.
     pub full: Signal<'b>,
+    /// Of the full banks the older one.
+    pub older: Signal<'b>,
     active: Signal<'b>,
 }
 
@@ -25,44 +27,37 @@ impl<'b> Loader<'b> {
     }
 }
 
-/// The loader as an instance; `release` frees the older full bank.
+/// The loader as an instance. Nothing is loaded while `results_come`; when they have `left`, the older full bank is free.
 pub(super) fn call<'b>(
     b: &'b ModuleBuilder,
     spec: &EngineSpec,
-    q_valid: Signal<'b>,
-    q_active: Signal<'b>,
-    q_last: Signal<'b>,
-    release: Signal<'b>,
+    [valid, active, last]: [Signal<'b>; 3],
+    results_come: Signal<'b>,
+    left: Signal<'b>,
 ) -> Loader<'b> {
     let name = format!("q_loader_p{}_i{}", spec.lanes, spec.interleave);
     let kind =
         Kind { name: &name, doc: "places query n in slot n / lanes of lane n mod lanes, bank by bank" };
-    let inputs =
-        [("q_valid", q_valid), ("q_active", q_active), ("q_last", q_last), ("release_bank", release)];
-    let out = b.call("q_loader", kind, &inputs, |m, x| body(m, spec, x[0], x[1], x[2], x[3]));
-    let [ready, write, slot, bank, full, active] = out[..] else { unreachable!("six outputs") };
-    Loader { ready, write, slot, bank, full, active }
+    let query = [("q_valid", valid), ("q_active", active), ("q_last", last)];
+    let inputs = [&query[..], &[("results_come", results_come), ("results_left", left)]].concat();
+    let out = b.call("q_loader", kind, &inputs, |m, x| body(m, spec, x));
+    let [ready, write, slot, bank, full, older, active] = out[..] else { unreachable!("seven outputs") };
+    Loader { ready, write, slot, bank, full, older, active }
 }
 
-fn body<'m>(
-    m: &'m ModuleBuilder,
-    spec: &EngineSpec,
-    q_valid: Signal<'m>,
-    q_active: Signal<'m>,
-    q_last: Signal<'m>,
-    release: Signal<'m>,
-) -> Outputs<'m> {
+fn body<'m>(m: &'m ModuleBuilder, spec: &EngineSpec, x: &[Signal<'m>]) -> Outputs<'m> {
     m.explicit();
+    let &[q_valid, q_active, q_last, results_come, left] = x else { unreachable!("five inputs") };
     let (lanes, block) = (spec.lanes, spec.block());
     let bit = Type::unsigned(1);
     let bank = m.register("bank", bit).reset(0);
-    let release_bank = m.register("release_next", bit).reset(0).enable(release);
-    release_bank.set(!release_bank.q);
+    let older = m.register("older", bit).reset(0).enable(left);
+    older.set(!older.q);
     let lane = m.register("lane", Type::unsigned(index_width(lanes))).reset(0);
     let slot = m.register("slot", spec.slot_type()).reset(0);
     let full = [0, 1].map(|i| m.register(&format!("full_{i}"), bit).reset(0));
 
-    let ready = !bank.q.mux(full[1].q, full[0].q);
+    let ready = !(bank.q.mux(full[1].q, full[0].q) | results_come);
     let accept = (q_valid & ready).named("accept");
     let last_lane = lane.q.eq_const(u64::from(lanes) - 1);
     let last_slot = slot.q.eq_const(u64::from(spec.interleave) - 1);
@@ -80,7 +75,7 @@ fn body<'m>(
     let mut active = vec![];
     for (i, full) in full.into_iter().enumerate() {
         let pick = |bank: Signal<'m>| if i == 0 { !bank } else { bank };
-        let free = (release & pick(release_bank.q)).named(&format!("free_{i}"));
+        let free = (left & pick(older.q)).named(&format!("free_{i}"));
         full.set((full.q | (block_end & pick(bank.q))) & !free);
         let flags =
             m.register(&format!("active_{i}"), here.ty()).reset(0).enable(free | (accept & pick(bank.q)));
@@ -94,6 +89,7 @@ fn body<'m>(
         ("slot", slot.q),
         ("bank", bank.q),
         ("full", m.bundle(&full.map(|f| f.q))),
+        ("older_bank", older.q),
         ("active", m.bundle(&active)),
     ]
 }

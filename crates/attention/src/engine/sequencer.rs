@@ -30,8 +30,8 @@ pub(super) struct Sequencer<'b> {
     pub first: Signal<'b>,
     /// It gives the slot's result.
     pub last: Signal<'b>,
-    /// The last row's last step is over: the query bank is free.
-    pub release: Signal<'b>,
+    /// The last row's last step: the queries are needed no longer.
+    pub queries_met: Signal<'b>,
     /// With blocks of keys.
     pub merge: Option<Signal<'b>>,
     /// With merges of two steps: the first of them.
@@ -157,7 +157,7 @@ pub(super) fn call<'b>(b: &'b ModuleBuilder, spec: &EngineSpec, x: &Inputs<'b>) 
         bank: get("step_bank"),
         first: get("step_first"),
         last: get("step_last"),
-        release: get("release_bank"),
+        queries_met: get("queries_met"),
         merge: find("step_merge"),
         convert: find("step_convert"),
         anchor: find("step_rescale").map(|rescale| Anchor {
@@ -248,7 +248,7 @@ fn body<'m>(m: &'m ModuleBuilder, spec: &EngineSpec, x: &Inputs<'m>) -> Outputs<
         ("step_bank", bank),
         ("step_first", first),
         ("step_last", result),
-        ("release_bank", row_end & row_last),
+        ("queries_met", row_end & row_last),
     ];
     if let Some(blocks) = &blocks {
         outputs.push(("step_merge", kept("merge", blocks.merge)));

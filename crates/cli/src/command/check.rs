@@ -66,7 +66,7 @@ fn engine_rows(engine: &EngineFacts, facts: &Facts) -> Vec<(&'static str, String
         (
             "results",
             format!(
-                "{} to leave, hidden behind the next block from {} on",
+                "{} until they have left and the next queries have come, hidden behind a block of {} or more",
                 cycles(engine.result_cycles),
                 counted(engine.keys_that_hide_results as usize, "key", "keys")
             ),

@@ -6,9 +6,9 @@
 // NaN and infinity must not come in; overflow saturates.
 // Generated RTL: yours to use without restriction.
 
-// sequencer_i2_b4x1_e8_2268ba: holds each key row for one step per slot, inserts merges and
+// sequencer_i2_b4x1_e8_5b7d91: holds each key row for one step per slot, inserts merges and
 // rescalings
-module sequencer_i2_b4x1_e8_2268ba (
+module sequencer_i2_b4x1_e8_5b7d91 (
   input  wire       clk,
   input  wire       rst,
   input  wire       kv_valid,
@@ -26,7 +26,7 @@ module sequencer_i2_b4x1_e8_2268ba (
   output wire       step_bank,
   output wire       step_first,
   output wire       step_last,
-  output wire       release_bank,
+  output wire       queries_met,
   output wire       step_merge,
   output wire       rescale_start,
   output wire       step_rescale,
@@ -122,7 +122,7 @@ module sequencer_i2_b4x1_e8_2268ba (
   assign step_bank       = bank_q;
   assign step_first      = first_q;
   assign step_last       = result_q;
-  assign release_bank    = row_end & row_last_q;
+  assign queries_met     = row_end & row_last_q;
   assign step_merge      = merge_q;
   assign step_rescale    = rescale_q;
   assign step_outer      = outer_q;

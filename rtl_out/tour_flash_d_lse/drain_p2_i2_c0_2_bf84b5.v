@@ -6,17 +6,20 @@
 // NaN and infinity must not come in; overflow saturates.
 // Generated RTL: yours to use without restriction.
 
-// drain_p2_i2_c0_2_bdb0f8: brings the results of a block out in query order, inactive queries left
+// drain_p2_i2_c0_2_bf84b5: brings the results of a block out in query order, inactive queries left
 // out
-module drain_p2_i2_c0_2_bdb0f8 (
+module drain_p2_i2_c0_2_bf84b5 (
   input  wire       clk,
   input  wire       rst,
   input  wire       start,
   input  wire [3:0] active,
+  input  wire       queries_met,
   input  wire       result_valid,
   input  wire       result_slot,
   input  wire       o_ready,
   output wire       busy,
+  output wire       done,
+  output wire       reads,
   output wire       o_valid,
   output wire       o_last,
   output wire       load,
@@ -30,23 +33,23 @@ module drain_p2_i2_c0_2_bdb0f8 (
   reg [3:0] pending_q;
   reg lane_q;
   reg slot_q;
+  reg reads_q;
   reg arrived_0_q;
   reg arrived_1_q;
   reg [1:0] cycles_left_q;
-  wire done;
   wire load_row;
 
   wire arrived_0_d = (arrived_0_q | (result_valid & (result_slot == 1'b0))) & ~done;
   wire arrived_1_d = (arrived_1_q | (result_valid & (result_slot == 1'b1))) & ~done;
   wire result_here = slot_q ? arrived_1_q : arrived_0_q;
   wire shift_row = |cycles_left_q;
-  wire [3:0] bundle_40 = {1'b0, pending_q[3:1]};
+  wire [3:0] bundle_44 = {1'b0, pending_q[3:1]};
   wire wanted = pending_q[0];
   wire room = (~valid_q | o_ready) & ~shift_row;
   wire any_pending = |pending_q;
-  wire advance = busy_q & any_pending & result_here & (room | ~wanted);
-  wire eq_61 = lane_q == 1'b1;
-  assign done = busy_q & ~any_pending & (&{arrived_1_q, arrived_0_q});
+  wire advance = reads_q & any_pending & result_here & (room | ~wanted);
+  wire eq_65 = lane_q == 1'b1;
+  assign done = reads_q & ~any_pending & (&{arrived_1_q, arrived_0_q});
   assign load_row = advance & wanted;
 
   always @(posedge clk) begin
@@ -55,15 +58,17 @@ module drain_p2_i2_c0_2_bdb0f8 (
       valid_q <= 1'b0;
       lane_q <= 1'b0;
       slot_q <= 1'b0;
+      reads_q <= 1'b0;
       arrived_0_q <= 1'b0;
       arrived_1_q <= 1'b0;
       cycles_left_q <= 2'd0;
     end else begin
       busy_q <= start | (busy_q & ~done);
       valid_q <= (cycles_left_q == 2'd1) | (valid_q & ~o_ready);
-      if (advance | start) lane_q <= start ? 1'b0 : eq_61 ? 1'b0 : (lane_q + 1'b1);
-      if ((advance & eq_61) | start) slot_q <= start ? 1'b0 : (slot_q == 1'b1) ? 1'b0 :
+      if (advance | start) lane_q <= start ? 1'b0 : eq_65 ? 1'b0 : (lane_q + 1'b1);
+      if ((advance & eq_65) | start) slot_q <= start ? 1'b0 : (slot_q == 1'b1) ? 1'b0 :
           (slot_q + 1'b1);
+      reads_q <= (reads_q | queries_met) & ~done;
       arrived_0_q <= arrived_0_d;
       arrived_1_q <= arrived_1_d;
       if (load_row | shift_row) cycles_left_q <= load_row ? 2'd2 : (cycles_left_q - 2'd1);
@@ -71,11 +76,12 @@ module drain_p2_i2_c0_2_bdb0f8 (
   end
 
   always @(posedge clk) begin
-    if (load_row) last_q <= ~(|bundle_40);
-    if (start | advance) pending_q <= start ? active : bundle_40;
+    if (load_row) last_q <= ~(|bundle_44);
+    if (start | advance) pending_q <= start ? active : bundle_44;
   end
 
   assign busy    = busy_q;
+  assign reads   = reads_q;
   assign o_valid = valid_q;
   assign o_last  = last_q;
   assign load    = load_row;

@@ -6,8 +6,8 @@
 // NaN and infinity must not come in; overflow saturates.
 // Generated RTL: yours to use without restriction.
 
-// sequencer_i2_2c9e13: holds each key row for one step per slot, inserts merges and rescalings
-module sequencer_i2_2c9e13 (
+// sequencer_i2_aa49f2: holds each key row for one step per slot, inserts merges and rescalings
+module sequencer_i2_aa49f2 (
   input  wire       clk,
   input  wire       rst,
   input  wire       kv_valid,
@@ -24,7 +24,7 @@ module sequencer_i2_2c9e13 (
   output wire       step_bank,
   output wire       step_first,
   output wire       step_last,
-  output wire       release_bank
+  output wire       queries_met
 );
   reg running_q;
   reg slot_q;
@@ -77,5 +77,5 @@ module sequencer_i2_2c9e13 (
   assign step_bank       = bank_q;
   assign step_first      = first_q;
   assign step_last       = row_last_q;
-  assign release_bank    = row_end & row_last_q;
+  assign queries_met     = row_end & row_last_q;
 endmodule

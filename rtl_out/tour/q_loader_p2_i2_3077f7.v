@@ -6,23 +6,25 @@
 // NaN and infinity must not come in; overflow saturates.
 // Generated RTL: yours to use without restriction.
 
-// q_loader_p2_i2_1cdfe9: places query n in slot n / lanes of lane n mod lanes, bank by bank
-module q_loader_p2_i2_1cdfe9 (
+// q_loader_p2_i2_3077f7: places query n in slot n / lanes of lane n mod lanes, bank by bank
+module q_loader_p2_i2_3077f7 (
   input  wire       clk,
   input  wire       rst,
   input  wire       q_valid,
   input  wire       q_active,
   input  wire       q_last,
-  input  wire       release_bank,
+  input  wire       results_come,
+  input  wire       results_left,
   output wire       q_ready,
   output wire [1:0] write,
   output wire       slot,
   output wire       bank,
   output wire [1:0] full,
+  output wire       older_bank,
   output wire [7:0] active
 );
   reg bank_q;
-  reg release_next_q;
+  reg older_q;
   reg lane_q;
   reg slot_q;
   reg full_0_q;
@@ -30,23 +32,23 @@ module q_loader_p2_i2_1cdfe9 (
   reg [3:0] active_0_q;
   reg [3:0] active_1_q;
 
-  assign q_ready = ~(bank_q ? full_1_q : full_0_q);
+  assign q_ready = ~((bank_q ? full_1_q : full_0_q) | results_come);
   wire accept = q_valid & q_ready;
-  wire eq_15 = lane_q == 1'b1;
-  wire eq_16 = slot_q == 1'b1;
-  wire and_17 = eq_15 & eq_16;
-  wire block_end = accept & (q_last | and_17);
-  wire eq_32 = lane_q == 1'b0;
-  wire eq_33 = slot_q == 1'b0;
-  wire [3:0] active_here = {and_17 & q_active, eq_32 & eq_16 & q_active, eq_15 & eq_33 & q_active,
-      eq_32 & eq_33 & q_active};
-  wire free_0 = release_bank & ~release_next_q;
-  wire free_1 = release_bank & release_next_q;
+  wire eq_17 = lane_q == 1'b1;
+  wire eq_18 = slot_q == 1'b1;
+  wire and_19 = eq_17 & eq_18;
+  wire block_end = accept & (q_last | and_19);
+  wire eq_34 = lane_q == 1'b0;
+  wire eq_35 = slot_q == 1'b0;
+  wire [3:0] active_here = {and_19 & q_active, eq_34 & eq_18 & q_active, eq_17 & eq_35 & q_active,
+      eq_34 & eq_35 & q_active};
+  wire free_0 = results_left & ~older_q;
+  wire free_1 = results_left & older_q;
 
   always @(posedge clk) begin
     if (rst) begin
       bank_q <= 1'b0;
-      release_next_q <= 1'b0;
+      older_q <= 1'b0;
       lane_q <= 1'b0;
       slot_q <= 1'b0;
       full_0_q <= 1'b0;
@@ -55,9 +57,9 @@ module q_loader_p2_i2_1cdfe9 (
       active_1_q <= {4{1'b0}};
     end else begin
       bank_q <= bank_q ^ block_end;
-      if (release_bank) release_next_q <= ~release_next_q;
-      if (accept) lane_q <= block_end ? 1'b0 : eq_15 ? 1'b0 : (lane_q + 1'b1);
-      if (accept & (eq_15 | block_end)) slot_q <= block_end ? 1'b0 : eq_16 ? 1'b0 : (slot_q + 1'b1);
+      if (results_left) older_q <= ~older_q;
+      if (accept) lane_q <= block_end ? 1'b0 : eq_17 ? 1'b0 : (lane_q + 1'b1);
+      if (accept & (eq_17 | block_end)) slot_q <= block_end ? 1'b0 : eq_18 ? 1'b0 : (slot_q + 1'b1);
       full_0_q <= (full_0_q | (block_end & ~bank_q)) & ~free_0;
       full_1_q <= (full_1_q | (block_end & bank_q)) & ~free_1;
       if (free_0 | (accept & ~bank_q)) active_0_q <= free_0 ? 4'd0 : (active_0_q | active_here);
@@ -65,9 +67,10 @@ module q_loader_p2_i2_1cdfe9 (
     end
   end
 
-  assign write  = {accept & eq_15, accept & eq_32};
-  assign slot   = slot_q;
-  assign bank   = bank_q;
-  assign full   = {full_1_q, full_0_q};
-  assign active = {active_1_q, active_0_q};
+  assign write      = {accept & eq_17, accept & eq_34};
+  assign slot       = slot_q;
+  assign bank       = bank_q;
+  assign full       = {full_1_q, full_0_q};
+  assign older_bank = older_q;
+  assign active     = {active_1_q, active_0_q};
 endmodule
