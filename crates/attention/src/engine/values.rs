@@ -30,7 +30,8 @@ pub(super) fn call<'b>(
     v.set(if special { step.accept.mux(v_data, b.zero(v_data.ty())) } else { v_data });
     let mut row = vec![v.q];
     if let Some(anchor) = &step.anchor {
-        let register = b.register("row_anchor", anchor.row.ty()).enable(step.accept);
+        let taken = step.load.as_ref().map_or(step.accept, |load| step.accept | load.start);
+        let register = b.register("row_anchor", anchor.row.ty()).enable(taken);
         register.set(anchor.row);
         row.push(register.q);
     }
