@@ -65,35 +65,22 @@ module fused_dot_e8m7_n4_w24_scale_e8m7 (
     end
   endgenerate
 
-  wire [17:0] max_exp_l0_y;
-  genvar i_2;
-  generate
-    for (i_2 = 0; i_2 < 2; i_2 = i_2 + 1) begin : g_max_exp_l0
-      max2_u9 u_max_exp_l0 (
-        .a (term_exp[9*i_2 +: 9]),
-        .b (term_exp[18+9*i_2 +: 9]),
-        .y (max_exp_l0_y[9*i_2 +: 9])
-      );
-    end
-  endgenerate
-
   wire [8:0] max_exp;
-  max2_u9 u_max_exp_l1 (
-    .a (max_exp_l0_y[8:0]),
-    .b (max_exp_l0_y[17:9]),
+  max4_u9 u_max_exp_l0 (
+    .x (term_exp),
     .y (max_exp)
   );
 
   wire [99:0] align_term;
-  genvar i_3;
+  genvar i_2;
   generate
-    for (i_3 = 0; i_3 < 4; i_3 = i_3 + 1) begin : g_align
+    for (i_2 = 0; i_2 < 4; i_2 = i_2 + 1) begin : g_align
       dot_align_e8m7_w24 u_align (
-        .product (term_product[16*i_3 +: 16]),
-        .exp     (term_exp[9*i_3 +: 9]),
-        .sign    (term_sign[i_3]),
+        .product (term_product[16*i_2 +: 16]),
+        .exp     (term_exp[9*i_2 +: 9]),
+        .sign    (term_sign[i_2]),
         .max_exp (max_exp),
-        .term    (align_term[25*i_3 +: 25])
+        .term    (align_term[25*i_2 +: 25])
       );
     end
   endgenerate
@@ -116,8 +103,8 @@ module fused_dot_e8m7_n4_w24_scale_e8m7 (
   wire sum_is_zero = ~(|magnitude);
   wire [4:0] leading_zeros = lzc_26(magnitude);
   wire [25:0] normalized = magnitude << leading_zeros;
-  wire [10:0] sub_33 = {2'd0, max_exp} - {6'd0, leading_zeros};
-  wire [11:0] add_35 = {sub_33[10], sub_33} + 12'hf84;
+  wire [10:0] sub_28 = {2'd0, max_exp} - {6'd0, leading_zeros};
+  wire [11:0] add_30 = {sub_28[10], sub_28} + 12'hf84;
   wire [7:0] scale_exp = scale[14:7];
   wire scale_nonzero = |scale_exp;
   wire [7:0] scale_sig = {scale_nonzero, scale[6:0]};
@@ -125,9 +112,9 @@ module fused_dot_e8m7_n4_w24_scale_e8m7 (
   wire [33:0] scaled_product = normalized * scale_sig;
   wire scaled_carry = scaled_product[33];
   wire [32:0] scaled_sig = scaled_carry ? scaled_product[32:0] : {scaled_product[31:0], 1'b0};
-  wire [12:0] add_51 = {add_35[11], add_35} + {5'd0, scale_exp};
-  wire [13:0] add_54 = {add_51[12], add_51} + {13'd0, scaled_carry};
-  wire [14:0] exp = {add_54[13], add_54} - 15'h7f;
+  wire [12:0] add_46 = {add_30[11], add_30} + {5'd0, scale_exp};
+  wire [13:0] add_49 = {add_46[12], add_46} + {13'd0, scaled_carry};
+  wire [14:0] exp = {add_49[13], add_49} - 15'h7f;
   wire scaled_sign = (~sum_is_zero & sum_sign) ^ (scale_sign & ~sum_is_zero);
   wire [6:0] retained = scaled_sig[32:26];
   wire guard = scaled_sig[25];
@@ -137,10 +124,10 @@ module fused_dot_e8m7_n4_w24_scale_e8m7 (
   wire exp_carry = increment & (&retained);
   wire overflow = ($signed(15'hff) <= $signed(exp)) | ((exp == 15'hfe) & exp_carry);
   wire underflow = exp[14] | (~(|exp) & ~exp_carry);
-  wire [14:0] mux_90 = (sum_is_zero | ~scale_nonzero | underflow) ? 15'd0 : overflow ? 15'h7f7f :
+  wire [14:0] mux_85 = (sum_is_zero | ~scale_nonzero | underflow) ? 15'd0 : overflow ? 15'h7f7f :
       rounded;
 
-  assign y = {scaled_sign, mux_90};
+  assign y = {scaled_sign, mux_85};
 
   wire unused_sum = sum[27];
 endmodule

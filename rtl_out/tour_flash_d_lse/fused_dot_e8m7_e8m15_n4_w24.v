@@ -64,35 +64,22 @@ module fused_dot_e8m7_e8m15_n4_w24 (
     end
   endgenerate
 
-  wire [17:0] max_exp_l0_y;
-  genvar i_2;
-  generate
-    for (i_2 = 0; i_2 < 2; i_2 = i_2 + 1) begin : g_max_exp_l0
-      max2_u9 u_max_exp_l0 (
-        .a (term_exp[9*i_2 +: 9]),
-        .b (term_exp[18+9*i_2 +: 9]),
-        .y (max_exp_l0_y[9*i_2 +: 9])
-      );
-    end
-  endgenerate
-
   wire [8:0] max_exp;
-  max2_u9 u_max_exp_l1 (
-    .a (max_exp_l0_y[8:0]),
-    .b (max_exp_l0_y[17:9]),
+  max4_u9 u_max_exp_l0 (
+    .x (term_exp),
     .y (max_exp)
   );
 
   wire [99:0] align_term;
-  genvar i_3;
+  genvar i_2;
   generate
-    for (i_3 = 0; i_3 < 4; i_3 = i_3 + 1) begin : g_align
+    for (i_2 = 0; i_2 < 4; i_2 = i_2 + 1) begin : g_align
       dot_align_e8m7_w24 u_align (
-        .product (term_product[16*i_3 +: 16]),
-        .exp     (term_exp[9*i_3 +: 9]),
-        .sign    (term_sign[i_3]),
+        .product (term_product[16*i_2 +: 16]),
+        .exp     (term_exp[9*i_2 +: 9]),
+        .sign    (term_sign[i_2]),
         .max_exp (max_exp),
-        .term    (align_term[25*i_3 +: 25])
+        .term    (align_term[25*i_2 +: 25])
       );
     end
   endgenerate
@@ -115,8 +102,8 @@ module fused_dot_e8m7_e8m15_n4_w24 (
   wire sum_is_zero = ~(|magnitude);
   wire [4:0] leading_zeros = lzc_26(magnitude);
   wire [24:0] normalized = magnitude[24:0] << leading_zeros;
-  wire [10:0] sub_32 = {2'd0, max_exp} - {6'd0, leading_zeros};
-  wire [11:0] exp = {sub_32[10], sub_32} + 12'hf84;
+  wire [10:0] sub_27 = {2'd0, max_exp} - {6'd0, leading_zeros};
+  wire [11:0] exp = {sub_27[10], sub_27} + 12'hf84;
   wire [14:0] retained = normalized[24:10];
   wire guard = normalized[9];
   wire sticky = |normalized[8:0];
@@ -125,9 +112,9 @@ module fused_dot_e8m7_e8m15_n4_w24 (
   wire exp_carry = increment & (&retained);
   wire overflow = ($signed(12'hff) <= $signed(exp)) | ((exp == 12'hfe) & exp_carry);
   wire underflow = exp[11] | (~(|exp) & ~exp_carry);
-  wire [22:0] mux_66 = (sum_is_zero | underflow) ? 23'd0 : overflow ? 23'h7f7fff : rounded;
+  wire [22:0] mux_61 = (sum_is_zero | underflow) ? 23'd0 : overflow ? 23'h7f7fff : rounded;
 
-  assign y = {~sum_is_zero & sum_sign, mux_66};
+  assign y = {~sum_is_zero & sum_sign, mux_61};
 
   wire unused_sum = sum[27];
 endmodule

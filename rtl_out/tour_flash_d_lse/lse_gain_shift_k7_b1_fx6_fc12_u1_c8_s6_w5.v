@@ -6,14 +6,13 @@
 // NaN and infinity must not come in; overflow saturates.
 // Generated RTL: yours to use without restriction.
 
-// lse_gain_shift_k7_b1_fx6_fc12_u1_c8_s6_w5: weight u * 2^-(U+k) ~ 1/(1 + 2^|x|) and gain g ~
-// log2(1 + 2^-|x|)
+// lse_gain_shift_k7_b1_fx6_fc12_u1_c8_s6_w5: weight u * 2^-(U+k) ~ 1/(1 + 2^|x|) and gain ~ log2(1
+// + 2^-|x|)
 module lse_gain_shift_k7_b1_fx6_fc12_u1_c8_s6_w5 (
-  input  wire [16:0] x,
-  output wire        neg,
+  input  wire [15:0] magnitude,
   output wire        u,
   output wire [5:0]  k,
-  output wire [12:0] g
+  output wire [13:0] halves
 );
   function [8:0] h_base_table(input [3:0] f_index);
     case (f_index)
@@ -538,27 +537,20 @@ module lse_gain_shift_k7_b1_fx6_fc12_u1_c8_s6_w5 (
     endcase
   endfunction
 
-  wire x_negative = x[16];
-  wire [15:0] magnitude = x_negative ? (-x[15:0]) : x[15:0];
   wire [9:0] whole = magnitude[15:6];
   wire [4:0] k_2 = (10'h13 < whole) ? 5'h13 : whole[4:0];
   wire [5:0] fraction = magnitude[5:0];
-  wire [2:0] row = (5'd7 < k_2) ? 3'd7 : k_2[2:0];
-  wire [3:0] concat_17 = {row, fraction[5]};
-  wire [8:0] h_base = h_base_table(concat_17);
-  wire [5:0] h_slope = h_slope_table(concat_17);
+  wire [2:0] row = (10'd7 < whole) ? 3'd7 : whole[2:0];
+  wire [3:0] concat_12 = {row, fraction[5]};
+  wire [8:0] h_base = h_base_table(concat_12);
+  wire [5:0] h_slope = h_slope_table(concat_12);
   wire [10:0] h_fall = h_slope * fraction[4:0];
   wire [12:0] h_line = {h_base, 4'd0} - {2'd0, h_fall};
   wire [1:0] lift_plus_one = lift_plus_one_table({row, fraction});
   wire [5:0] k_lifted = ({1'b0, k_2} + {4'd0, lift_plus_one}) - 6'd1;
   wire [13:0] gain_halves = {h_line, 1'b0} >> k_2;
-  wire [13:0] add_36 = gain_halves + 14'd1;
-  wire [12:0] gain = add_36[13:1];
 
-  assign neg = x_negative;
-  assign u   = 1'b1;
-  assign k   = k_lifted;
-  assign g   = gain;
-
-  wire unused_add_36 = add_36[0];
+  assign u      = 1'b1;
+  assign k      = k_lifted;
+  assign halves = gain_halves;
 endmodule

@@ -1,7 +1,7 @@
 q_loader_p2_i2_3077f7.v
 sequencer_i2_b4x1_e8_5b7d91.v
 dot_term_e8m7.v
-max2_u9.v
+max4_u9.v
 dot_align_e8m7_w24.v
 sum4_u1.v
 sum5_s25.v

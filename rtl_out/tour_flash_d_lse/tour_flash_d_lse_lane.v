@@ -82,30 +82,39 @@ module tour_flash_d_lse_lane (
 
   wire [20:0] concat_62 = {base2_score_score, 6'd0};
   wire [21:0] score_aligned = {concat_62[20], concat_62};
+  wire [22:0] s_up = {score_aligned[21], score_aligned} + 23'h20;
+  wire [22:0] s_down = {score_aligned[21], score_aligned} - 23'h1f;
   wire [21:0] c_old = c_q[step_slot];
   wire [21:0] c_outer_old = c_outer_q[step_slot];
   wire [21:0] c_of_level = step_outer ? c_outer_old : c_old;
-  wire [21:0] score_met = takes_inner ? c_old : score_aligned;
-  wire [22:0] difference = {score_met[21], score_met} - {c_of_level[21], c_of_level};
-  wire [22:0] add_73 = difference + 23'h20;
-  wire [16:0] x = add_73[22:6];
+  wire [22:0] s_up_2 = {c_old[21], c_old} + 23'h20;
+  wire [22:0] s_down_2 = {c_old[21], c_old} - 23'h1f;
+  wire [67:0] score_met = takes_inner ? {c_old, s_up_2, s_down_2} : {score_aligned, s_up, s_down};
+  wire [21:0] score_2 = score_met[67:46];
+  wire [22:0] sub_89 = score_met[45:23] - {c_of_level[21], c_of_level};
+  wire [16:0] x = sub_89[22:6];
+  wire [21:0] sub_93 = c_of_level - score_met[21:0];
+  wire [15:0] minus_x = sub_93[21:6];
+  wire x_negative = x[16];
+  wire [15:0] magnitude = x_negative ? minus_x : x[15:0];
 
-  wire gain_neg;
   wire [5:0] gain_k;
-  wire [12:0] gain_g;
+  wire [13:0] gain_halves;
   wire unused_gain_u;
   lse_gain_shift_k7_b1_fx6_fc12_u1_c8_s6_w5 u_gain (
-    .x   (x),
-    .neg (gain_neg),
-    .u   (unused_gain_u),
-    .k   (gain_k),
-    .g   (gain_g)
+    .magnitude (magnitude),
+    .u         (unused_gain_u),
+    .k         (gain_k),
+    .halves    (gain_halves)
   );
 
-  wire [21:0] larger = gain_neg ? c_of_level : score_met;
-  wire [21:0] c_next = first ? score_met : (larger + {9'd0, gain_g});
-  wire moves = write & ~first;
-  wire keeps_o = (gain_neg & ~first) | ~write;
+  wire not_103 = ~first;
+  wire and_104 = x_negative & not_103;
+  wire [21:0] larger = and_104 ? c_of_level : score_2;
+  wire [22:0] add_115 = {larger, 1'b1} + {9'd0, gain_halves & {{13{not_103}}, not_103}};
+  wire [21:0] c_next = add_115[22:1];
+  wire moves = write & not_103;
+  wire keeps_o = and_104 | ~write;
   wire state_write = write & ~step_rescale;
   wire [4:0] places = (6'h12 < gain_k) ? 5'h12 : gain_k[4:0];
   wire shares = moves & (places <= 5'h11);
@@ -149,7 +158,7 @@ module tour_flash_d_lse_lane (
   wire place = result ? step_slot : q_slot;
   wire stored_bank = result ? results_bank : q_bank;
   wire stores = q_write | result;
-  wire [3:0] read_174 = results_rest_q[o_slot];
+  wire [3:0] read_205 = results_rest_q[o_slot];
   assign o_empty = empties_q[o_slot];
 
   always @(posedge clk) begin
@@ -184,9 +193,12 @@ module tour_flash_d_lse_lane (
     if (result) empties_q[step_slot] <= empty;
   end
 
-  assign o_row        = {read_174, looked_at_bank ? row_1 : row_0};
+  assign o_row        = {read_205, looked_at_bank ? row_1 : row_0};
   assign result_valid = result;
   assign result_slot  = step_slot;
 
-  wire unused_add_73 = ^add_73[5:0];
+  wire unused_score_met = score_met[22];
+  wire unused_sub_89 = ^sub_89[5:0];
+  wire unused_sub_93 = ^sub_93[5:0];
+  wire unused_add_115 = add_115[0];
 endmodule

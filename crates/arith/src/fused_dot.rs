@@ -170,11 +170,13 @@ impl FusedDot {
         scale: Option<Signal<'m>>,
     ) -> Outputs<'m> {
         let result = self.spec.result;
+        let sum = m.by(0.5, &[sum])[0];
         let sign = sum.msb().named("sum_sign");
         let width = sum.width() - 1;
         let magnitude = sign.mux((-sum).low(width), sum.low(width)).named("magnitude");
         let zero = magnitude.is_zero().named("sum_is_zero");
         let (sig, leading_zeros) = normalize(magnitude);
+        let sig = m.by(0.5, &[sig])[0];
         let offset = || constant(m, offset + result.bias());
         let exp = match max_exp {
             Some(max_exp) => max_exp.to_signed() - leading_zeros.to_signed() + offset(),

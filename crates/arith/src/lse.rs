@@ -3,22 +3,34 @@
 //! The steps, their widths and the tables are those of [`numerics::lse`].
 
 use crate::ToBase2Score;
+use crate::float::constant;
 use hdl::{Kind, ModuleBuilder, Signal, Type, index_width, value_width};
 use numerics::Format;
 use numerics::lse::{LseKind, LseSpec};
 use numerics::pwl::Segment;
 
+/// x = s − c in units of 2^-Fx, as signals.
+#[derive(Clone, Copy)]
+pub struct Argument<'b> {
+    /// s, in units of 2^-Fc.
+    pub score: Signal<'b>,
+    /// x.
+    pub x: Signal<'b>,
+    /// x < 0: the new key is the smaller side.
+    pub neg: Signal<'b>,
+    /// |x|.
+    pub magnitude: Signal<'b>,
+}
+
 /// What one x does to c and o, as signals.
 #[derive(Clone, Copy)]
 pub struct Weights<'b> {
-    /// x < 0: the new key is the smaller side.
-    pub neg: Signal<'b>,
     /// The smaller side's weight is u·2^-(U+k).
     pub u: Signal<'b>,
     /// See `u`.
     pub k: Signal<'b>,
-    /// What the larger of s and c gains, in units of 2^-Fc.
-    pub g: Signal<'b>,
+    /// What the larger of s and c gains, in units of 2^-(Fc+1): half of it, rounded half-up, is in units of 2^-Fc.
+    pub halves: Signal<'b>,
 }
 
 /// The scalar path.
@@ -44,24 +56,51 @@ impl Lse {
         s.shl_const(self.spec.fc - self.spec.fs).extend(self.spec.c_bits())
     }
 
-    /// x = s − c rounded half-up to units of 2^-Fx, both in units of 2^-Fc, as logic of the calling module.
-    pub fn argument<'m>(&self, m: &'m ModuleBuilder, c: Signal<'m>, s: Signal<'m>) -> Signal<'m> {
-        let drop = self.spec.fc - self.spec.fx;
-        let difference = (s - c).named("difference");
-        let x = if drop == 0 {
-            difference
-        } else {
-            (difference + m.lit(1 << (drop - 1), drop).to_signed()).shr_const(drop)
-        };
-        x.truncate(self.spec.x_bits()).named("x")
+    /// s with what rounds s − c and c − s half-up and half-down to units of 2^-Fx added: outside of the recurrence of c.
+    pub fn rounding_terms<'m>(&self, m: &'m ModuleBuilder, s: Signal<'m>) -> Signal<'m> {
+        let Some(half) = self.half() else { return s.reinterpret(false) };
+        let (up, down) = ((s + constant(m, half)).named("s_up"), (s - constant(m, half - 1)).named("s_down"));
+        let width = self.spec.c_bits() + 1;
+        m.concat(&[s.reinterpret(false), up.extend(width).low(width), down.extend(width).low(width)])
     }
 
-    /// Weight and gain of x as an instance. A fixed-point o of `frac_bits` bounds k; in a float o every k counts.
+    /// Half a unit of x in units of 2^-Fc, if s and c are finer.
+    fn half(&self) -> Option<i64> {
+        let drop = self.spec.fc - self.spec.fx;
+        (drop > 0).then(|| 1 << (drop - 1))
+    }
+
+    /// x = s − c rounded half-up to units of 2^-Fx, of [`rounding_terms`](Self::rounding_terms), as logic of the calling
+    /// module. -x has a subtraction of its own beside that of x.
+    pub fn argument<'m>(&self, c: Signal<'m>, terms: Signal<'m>) -> Argument<'m> {
+        let (drop, width) = (self.spec.fc - self.spec.fx, self.spec.x_bits());
+        let score = terms.high(self.spec.c_bits()).reinterpret(true).named("score");
+        let (up, down) = match self.half() {
+            None => (score, score),
+            Some(_) => {
+                let w = self.spec.c_bits() + 1;
+                (terms.slice(2 * w - 1, w).reinterpret(true), terms.low(w).reinterpret(true))
+            }
+        };
+        let x = (up - c).shr_const(drop).truncate(width).named("x");
+        let opposite = (c - down).shr_const(drop).truncate(width).named("minus_x");
+        let neg = x.msb().named("x_negative");
+        let magnitude = neg.mux(opposite.low(width - 1), x.low(width - 1)).named("magnitude");
+        Argument { score, x, neg, magnitude }
+    }
+
+    /// The larger of s and c and what it gains, g = `halves` / 2 rounded half-up, by one addition.
+    pub fn next<'m>(&self, m: &'m ModuleBuilder, larger: Signal<'m>, halves: Signal<'m>) -> Signal<'m> {
+        let doubled = m.concat(&[larger, m.lit(1, 1)]).reinterpret(true);
+        (doubled + halves.to_signed()).shr_const(1).truncate(self.spec.c_bits())
+    }
+
+    /// Weight and gain of |x| as an instance. A fixed-point o of `frac_bits` bounds k; in a float o every k counts.
     pub fn gain<'b>(
         &self,
         b: &'b ModuleBuilder,
         instance: &str,
-        x: Signal<'b>,
+        magnitude: Signal<'b>,
         frac_bits: Option<u32>,
     ) -> Weights<'b> {
         let spec = &self.spec;
@@ -81,13 +120,12 @@ impl Lse {
             spec.slope_frac,
             self.k_bits(frac_bits)
         );
-        let doc = "weight u * 2^-(U+k) ~ 1/(1 + 2^|x|) and gain g ~ log2(1 + 2^-|x|)";
-        let out = b.call(instance, Kind { name: &name, doc }, &[("x", x)], |m, x| {
+        let doc = "weight u * 2^-(U+k) ~ 1/(1 + 2^|x|) and gain ~ log2(1 + 2^-|x|)";
+        let out = b.call(instance, Kind { name: &name, doc }, &[("magnitude", magnitude)], |m, x| {
             let w = self.weights(m, x[0], frac_bits);
-            let [neg, u, k, g] = m.align([w.neg, w.u, w.k, w.g]);
-            vec![("neg", neg), ("u", u), ("k", k), ("g", g)]
+            vec![("u", w.u), ("k", w.k), ("halves", w.halves)]
         });
-        Weights { neg: out[0], u: out[1], k: out[2], g: out[3] }
+        Weights { u: out[0], k: out[1], halves: out[2] }
     }
 
     /// Width of k before the correction of `shift`.
@@ -95,17 +133,20 @@ impl Lse {
         frac_bits.map_or(self.spec.c_int_bits, |f| value_width(u64::from(self.spec.k_clip(f))))
     }
 
-    fn weights<'m>(&self, m: &'m ModuleBuilder, x: Signal<'m>, frac_bits: Option<u32>) -> Weights<'m> {
+    fn weights<'m>(
+        &self,
+        m: &'m ModuleBuilder,
+        magnitude: Signal<'m>,
+        frac_bits: Option<u32>,
+    ) -> Weights<'m> {
         let spec = &self.spec;
-        let neg = x.msb().named("x_negative");
-        let magnitude = neg.mux((-x).low(x.width() - 1), x.low(x.width() - 1)).named("magnitude");
         let whole = magnitude.high(spec.c_int_bits).named("whole");
         let k = match frac_bits {
             Some(f) => at_most(m, whole, u64::from(spec.k_clip(f)), self.k_bits(frac_bits)).named("k"),
             None => whole,
         };
         let fraction = magnitude.low(spec.fx).named("fraction");
-        let row = self.row(m, k);
+        let row = self.row(m, whole);
         let (segment, offset) = self.segment(m, row, fraction);
         let tables = spec.tables();
         let h = self.line(&tables.h, segment, offset, "h");
@@ -115,7 +156,7 @@ impl Lse {
             LseKind::Pwl => (self.rounded(m, self.line(&tables.u, segment, offset, "u")), k),
         };
         let u = u.extend(u.width().max(spec.u_bits)).low(spec.u_bits).named("u");
-        Weights { neg, u, k: k_weight, g: self.shifted_gain(m, h, k) }
+        Weights { u, k: k_weight, halves: self.gain_halves(h, k) }
     }
 
     /// u of |x| = k + F alone, by the lines of [`LseKind::Pwl`], as logic of the calling module.
@@ -195,20 +236,11 @@ impl Lse {
         (u, lifted.low(k.width() + 1).named("k_lifted"))
     }
 
-    /// `h·2^-k` from P to Fc fraction bits, rounded half-up: floor((floor(2h / 2^n) + 1) / 2).
-    fn shifted_gain<'m>(&self, m: &'m ModuleBuilder, h: Signal<'m>, k: Signal<'m>) -> Signal<'m> {
-        let (p, fc) = (self.spec.h_frac(), self.spec.fc);
-        let h = h.shl_const(fc.saturating_sub(p) + 1);
-        let amount = if p > fc {
-            let extra = u64::from(p - fc);
-            k + m.lit(extra, value_width(extra))
-        } else {
-            k
-        };
-        let halves = h.shr(amount).named("gain_halves");
-        let gain = (halves + m.lit(1, 1)).shr_const(1);
-        let width = fc + 1;
-        gain.extend(gain.width().max(width)).low(width).named("gain")
+    /// `h·2^-k` from P to Fc + 1 fraction bits, rounded down; in two steps, the first of which is wiring.
+    fn gain_halves<'m>(&self, h: Signal<'m>, k: Signal<'m>) -> Signal<'m> {
+        let (p, places) = (self.spec.h_frac(), self.spec.fc + 1);
+        let h = h.shr_const(p.saturating_sub(places)).shl_const(places.saturating_sub(p));
+        h.shr(k).named("gain_halves")
     }
 }
 

@@ -267,6 +267,7 @@ impl EngineSpec {
             ("q_slot", loader.slot.into()),
             ("q_bank", loader.bank.into()),
             ("q_row", q_data.into()),
+            // The same bank as `o_bank`: a lane reads it at once, and writes a result to it when that has been computed.
             ("results_bank", loader.older.into()),
             ("step_valid", step.valid.into()),
             ("step_slot", step.slot.into()),

@@ -33,7 +33,7 @@ fn equal_names_mean_equal_modules() {
     let mut rng = Rng::new(11);
     let mut seen: BTreeMap<String, (String, String)> = BTreeMap::new();
     let mut shared = 0;
-    for n in 0..if nightly() { 200 } else { 12 } {
+    for n in 0..if nightly() { 200 } else { 64 } {
         let name = format!("unit{n}");
         let (spec, mhz) = random_accelerator(&name, &mut rng);
         let (_, design) = spec.elaborate_auto(Some(timing(mhz))).unwrap_or_else(|e| panic!("{mhz} MHz: {e}"));

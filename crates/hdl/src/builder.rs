@@ -67,6 +67,7 @@ pub fn elaborate(
     reset: Reset,
     body: impl FnOnce(&ModuleBuilder),
 ) -> Result<Design, Error> {
+    let timed = timing.is_some();
     let library = Rc::new(Library { timing, ..Library::default() });
     let builder = ModuleBuilder::new(library.clone(), name, doc);
     body(&builder);
@@ -78,7 +79,7 @@ pub fn elaborate(
     library.modules.borrow_mut().push(Arc::new(module));
     let mut design = Design::prune(&library.modules.borrow(), top, reset);
     crate::validate::validate(&design)?;
-    crate::content::name_by_content(&mut design);
+    crate::content::name_by_content(&mut design, timed);
     Ok(design)
 }
 
@@ -417,10 +418,29 @@ impl ModuleBuilder {
     ///
     /// For what goes to many copies of a kind: delayed out here, it is delayed once and not in every copy.
     pub fn registered<'b>(&'b self, signals: &[Signal<'b>]) -> Vec<Signal<'b>> {
+        self.by(0.0, signals)
+    }
+
+    /// Signals that are there by this part of one cycle: as they come, or out of registers if that is later.
+    ///
+    /// For what is followed by much logic of few bits: a register of these costs little, and the cycle is not filled to
+    /// what the fastest netlist can do, which a small one cannot.
+    pub fn by<'b>(&'b self, part: f64, signals: &[Signal<'b>]) -> Vec<Signal<'b>> {
+        self.no_later(self.timing().map_or(0.0, |t| part * t.period_ps), signals)
+    }
+
+    /// Signals in a cycle that has time left for these operations one after the other, so that no register comes
+    /// between them, where there are more bits than before or behind.
+    pub fn before<'b>(&'b self, operations: &[Operation], signals: &[Signal<'b>]) -> Vec<Signal<'b>> {
+        let delay = |t: &Timing| operations.iter().map(|&operation| t.model.delay(operation)).sum::<f64>();
+        self.no_later(self.timing().map_or(0.0, |t| t.latest() - delay(t)), signals)
+    }
+
+    fn no_later<'b>(&'b self, limit: f64, signals: &[Signal<'b>]) -> Vec<Signal<'b>> {
+        let limit = limit.max(self.timing().map_or(0.0, Timing::fresh));
         let ids: Vec<NodeId> = signals.iter().map(|s| s.id()).collect();
-        let fresh = self.timing().map_or(0.0, Timing::fresh);
         let latest = self.latest_cycle(&ids);
-        let cycle = latest + u32::from(self.is_automatic() && self.arrival(&ids, latest) > fresh);
+        let cycle = latest + u32::from(self.is_automatic() && self.arrival(&ids, latest) > limit);
         ids.into_iter().map(|id| self.signal(self.at_cycle(id, cycle))).collect()
     }
 

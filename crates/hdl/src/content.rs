@@ -1,8 +1,9 @@
 //! Names that tell modules with the same name in two designs apart.
 //!
-//! The name of a combinational kind says everything that it depends on. A module with a clock depends on more: where
-//! the period has put its registers, the style of the reset, and, in control, on what is around it. The end of its
-//! name is therefore a hash of its Verilog, so that the designs of one project can be read together.
+//! The name of a combinational kind says everything that it depends on, unless it is made of others: how many of them
+//! may depend on the period, as the nodes of a sum do. A module with a clock depends on more: where the period has put
+//! its registers, the style of the reset, and, in control, on what is around it. The end of such a name is therefore a
+//! hash of the module's Verilog, so that the designs of one project can be read together.
 
 use crate::design::Design;
 use crate::module::ModuleId;
@@ -13,13 +14,14 @@ use std::sync::Arc;
 /// Hexadecimal digits of the hash.
 const DIGITS: usize = 6;
 
-/// Ends the names of modules with a clock in a hash of their content. The top, and modules that are called after it
-/// (`<top>_lane`), keep the names that the user has given.
-pub(crate) fn name_by_content(design: &mut Design) {
+/// Ends the names of modules with a clock in a hash of their content, and of those of a design for a period that are
+/// made of others. The top, and modules that are called after it (`<top>_lane`), keep the names that the user has given.
+pub(crate) fn name_by_content(design: &mut Design, timed: bool) {
     let own = format!("{}_", design.top().name);
     for i in 0..design.modules.len() {
         let (id, module) = (ModuleId(i as u32), &design.modules[i]);
-        if id == design.top || !module.has_clock || module.name.starts_with(&own) {
+        let varies = module.has_clock || (timed && !module.instances.is_empty());
+        if id == design.top || !varies || module.name.starts_with(&own) {
             continue;
         }
         // Children come first, so that the text has the names that they keep.

@@ -103,7 +103,11 @@ impl Kernel for FlashDLse {
     fn score<'m>(&self, m: &'m ModuleBuilder, spec: &EngineSpec, score: Signal<'m>) -> Signal<'m> {
         let lse = Lse { spec: self.spec };
         let score = lse.to_score(spec.score()).call(m, "base2_score", score);
-        lse.align_score(score).named("score_aligned")
+        lse.rounding_terms(m, lse.align_score(score).named("score_aligned"))
+    }
+
+    fn state_score<'m>(&self, state: &[Signal<'m>]) -> Signal<'m> {
+        Lse { spec: self.spec }.rounding_terms(state[0].builder(), state[0])
     }
 
     fn scalar<'m>(
@@ -115,18 +119,20 @@ impl Kernel for FlashDLse {
     ) -> ScalarUpdate<'m> {
         let lse = Lse { spec: self.spec };
         let ScalarStep { score, fresh, update, .. } = step;
-        let argument = lse.argument(m, state[0], score);
-        let w = lse.gain(m, "gain", argument, frac_bits(spec));
-        let larger = w.neg.mux(state[0], score).named("larger");
-        let next = (larger + w.g.to_signed()).truncate(lse.c_type().width);
-        let (write, first) = match self.skips(m, argument, step) {
+        let argument = lse.argument(state[0], score);
+        let score = argument.score;
+        let w = lse.gain(m, "gain", argument.magnitude, frac_bits(spec));
+        let (write, first) = match self.skips(m, argument.x, step) {
             None => (update, fresh),
             Some((hold, replace)) => (update & !(hold & !fresh), fresh | replace),
         };
         let (write, first) = (write.named("state_moves"), first.named("first"));
-        let next = first.mux(score, next).named("c_next");
+        // A first key gains nothing.
+        let larger = (argument.neg & !first).mux(state[0], score).named("larger");
+        let halves = w.halves & (!first).repeat(w.halves.width());
+        let next = lse.next(m, larger, halves).named("c_next");
         let moves = (write & !first).named("moves");
-        let keeps_o = ((w.neg & !first) | !write).named("keeps_o");
+        let keeps_o = ((argument.neg & !first) | !write).named("keeps_o");
         ScalarUpdate { next: vec![next], write, out: vec![w.u, w.k, keeps_o, moves] }
     }
 

@@ -2,7 +2,7 @@
 
 use arith::FpAdd;
 use arith::float::{Range, Raw, constant, policy_suffix, round_pack, unpack};
-use hdl::{Kind, ModuleBuilder, Signal, Type, value_width};
+use hdl::{Kind, ModuleBuilder, OpKind, Operation, Signal, Type, value_width};
 use numerics::{FixRound, Format, Policy};
 
 /// What every element of a floating-point o is told.
@@ -138,6 +138,13 @@ impl Fixed {
             [] => difference,
             [u, ..] => (difference * u.to_signed()).named("product"),
         };
+        // Where a cycle does not hold everything, this cut makes about equal halves.
+        let adds = [
+            Operation { kind: OpKind::Logic, n: width, m: 1 },
+            Operation { kind: OpKind::Add, n: width, m: 1 },
+        ];
+        let follow = [selection(product, coarse), selection(product, fine), adds.to_vec()].concat();
+        let product = m.before(&follow, &[product])[0];
         let shifted = selected(m, product, coarse, 4).named("shifted_coarse");
         let shifted = selected(m, shifted, fine, 1).named("shifted");
         let subtracts = (!keeps_o).named("subtracts");
@@ -157,10 +164,30 @@ impl Fixed {
 
 /// `x` shifted right by `step` times the place of the select that is set; 0 without one.
 fn selected<'m>(m: &'m ModuleBuilder, x: Signal<'m>, selects: Signal<'m>, step: u32) -> Signal<'m> {
-    let none = m.zero(Type::unsigned(x.width()));
+    let (width, count) = (x.width(), selects.width());
+    let x = m.before(&selection(x, selects), &[x])[0];
+    let none = m.zero(Type::unsigned(width));
     let term = |i: u32| {
-        let shifted = x.shr_const((step * i).min(x.width() - 1)).extend(x.width()).reinterpret(false);
+        let shifted = x.shr_const((step * i).min(width - 1)).extend(width).reinterpret(false);
         selects.bit(i).mux(shifted, none).named(&format!("by_{}", step * i))
     };
-    (0..selects.width()).map(term).reduce(|a, b| a | b).expect("at least one select").reinterpret(true)
+    any((0..count).map(term).collect()).reinterpret(true)
+}
+
+/// The operations of [`selected`], one after the other.
+fn selection(x: Signal<'_>, selects: Signal<'_>) -> Vec<Operation> {
+    let operation = |kind| Operation { kind, n: x.width(), m: 1 };
+    let ors = selects.width().next_power_of_two().ilog2() as usize;
+    [vec![operation(OpKind::MuxConst)], vec![operation(OpKind::Logic); ors]].concat()
+}
+
+/// The OR of all of them, in pairs.
+fn any(mut terms: Vec<Signal<'_>>) -> Signal<'_> {
+    while terms.len() > 1 {
+        terms = terms
+            .chunks(2)
+            .map(|pair| pair.iter().copied().reduce(|a, b| a | b).expect("one or two"))
+            .collect();
+    }
+    terms[0]
 }
