@@ -118,3 +118,19 @@ fn missing_tools_are_named_and_skipped() {
     let folder = tempfile::tempdir().unwrap();
     with_empty_path(&["run", "tour"]).current_dir(folder.path()).succeeds();
 }
+
+/// Nothing but the bus or the engine holds them up for long. The largest takes a while.
+#[test]
+fn built_in_accelerators_reach_their_bound() {
+    let nightly = std::env::var("FLASHRTL_NIGHTLY").as_deref() == Ok("1");
+    let names =
+        ["accelerator_flash_d_lse_d64", "accelerator_flash_d_lse_fp8", "accelerator_flash_d_lse_d128_gqa"];
+    for name in &names[..if nightly { 3 } else { 1 }] {
+        let report = flashrtl(&["simulate", name, "--json"]).succeeds().json();
+        let number = |value: &serde_json::Value| value.as_u64().unwrap();
+        let bus: u64 = report["bus_cycles"].as_array().unwrap().iter().map(number).max().unwrap();
+        let bound = bus.max(number(&report["compute_cycles"]));
+        let cycles = number(&report["cycles"]);
+        assert!(cycles * 95 <= bound * 100, "{name}: {cycles} cycles, bound {bound}");
+    }
+}

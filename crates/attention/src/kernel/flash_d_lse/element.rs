@@ -138,13 +138,9 @@ impl Fixed {
             [] => difference,
             [u, ..] => (difference * u.to_signed()).named("product"),
         };
-        // Where a cycle does not hold everything, this cut makes about equal halves.
-        let adds = [
-            Operation { kind: OpKind::Logic, n: width, m: 1 },
-            Operation { kind: OpKind::Add, n: width, m: 1 },
-        ];
-        let follow = [selection(product, coarse), selection(product, fine), adds.to_vec()].concat();
-        let product = m.before(&follow, &[product])[0];
+        // Behind the second selection there are fewer bits than here, and between the two of them no fewer.
+        let selections = [selection(product, coarse), selection(product, fine)].concat();
+        let product = m.before(&selections, &[product])[0];
         let shifted = selected(m, product, coarse, 4).named("shifted_coarse");
         let shifted = selected(m, shifted, fine, 1).named("shifted");
         let subtracts = (!keeps_o).named("subtracts");
