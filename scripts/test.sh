@@ -1,7 +1,7 @@
 #!/bin/sh
 # The whole test suite: installs the tools that the tests need, checks formatting, lints and documentation, then
 # runs every test; a tool that is missing fails.
-# A clean clone takes about 10 minutes on two cores, builds included.
+# A clean clone takes about 29 minutes of processor time, builds included.
 set -eu
 cd "$(dirname "$0")/.."
 
