@@ -170,6 +170,7 @@ impl FusedDot {
         scale: Option<Signal<'m>>,
     ) -> Outputs<'m> {
         let result = self.spec.result;
+        // Few bits come in here and there, and small netlists take longer for these steps than the delay model says.
         let sum = m.by(0.5, &[sum])[0];
         let sign = sum.msb().named("sum_sign");
         let width = sum.width() - 1;
