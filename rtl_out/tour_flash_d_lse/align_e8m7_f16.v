@@ -16,12 +16,15 @@ module align_e8m7_f16 (
   wire v_nonzero = |v_exp;
   wire [7:0] v_sig = {v_nonzero, v[6:0]};
   wire v_sign = v[15];
-  wire [9:0] distance = {2'd0, anchor} - {2'd0, v_exp};
-  wire [4:0] shift_amount = ($signed(10'h11) < $signed(distance)) ? 5'h11 : distance[4:0];
-  wire [23:0] aligned = {v_nonzero ? v_sig : 8'd0, 16'd0} >> shift_amount;
-  wire [16:0] kept = {1'b0, aligned[23:8]};
-  wire carry = v_sign ? ~(aligned[7] & (|aligned[6:0])) : aligned[7];
-  wire [16:0] signed_kept = v_sign ? ~kept : kept;
+  wire [7:0] distance = anchor - v_exp;
+  wire beyond = |distance[7:5];
+  wire [4:0] shift_amount = distance[4:0] | {{4{beyond}}, beyond};
+  wire [8:0] add_24 = ({1'b0, v_nonzero ? v_sig : 8'd0} ^ {{8{v_sign}}, v_sign}) + {8'd0, v_sign};
+  wire [8:0] signed_sig = add_24;
+  wire [17:0] shr_30 = $signed({signed_sig, 9'd0}) >>> shift_amount;
+  wire [17:0] aligned = shr_30;
+  wire [8:0] rounded_low = {1'b0, aligned[8:1]} + {8'd0, aligned[0]};
+  wire not_38 = ~rounded_low[8];
 
-  assign y = signed_kept + {16'd0, carry};
+  assign y = {aligned[17:9] & {{8{not_38}}, not_38}, rounded_low[7:0]};
 endmodule

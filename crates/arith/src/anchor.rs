@@ -4,7 +4,7 @@
 //! bits is 2^(anchor − bias + 1 − f), see [`numerics::lse::Accumulator`].
 
 use crate::float::{
-    Range, Raw, clamp_amount, constant, float_type, normalize, policy_suffix, round_pack, unpack,
+    Range, Raw, constant, float_type, normalize, policy_suffix, round_pack, saturate_amount, unpack,
 };
 use hdl::{Kind, ModuleBuilder, ModuleId, Outputs, Signal, Type, each};
 use numerics::{Format, Policy};
@@ -27,20 +27,21 @@ impl AlignToAnchor {
         b.define(kind, &inputs, |m, x| self.body(m, x[0], x[1]))
     }
 
-    /// One shift from the place that the anchor's own exponent has; the sign is applied with the rounding's carry:
-    /// −(kept + rest) rounds half-up to !kept + 1 unless the rest is above one half.
+    /// The value as an integer, shifted from the place that the anchor's own exponent has. What is rounded has lost a
+    /// place at least, so that a carry passes the low bits only where the integer is -1, and above is nothing but sign.
     fn body<'m>(&self, m: &'m ModuleBuilder, v: Signal<'m>, anchor: Signal<'m>) -> Outputs<'m> {
         let f = self.frac_bits;
         let p = self.format.precision();
         let v = unpack(self.format, v, "v");
-        let distance = (anchor.to_signed() - v.exp.to_signed()).named("distance");
-        let amount = clamp_amount(distance, u64::from(f) + 1).named("shift_amount");
-        let window = v.gated_sig().shl_const(f).shr(amount).named("aligned");
-        let kept = m.concat(&[m.lit(0, 1), window.high(f)]).named("kept");
-        let (guard, sticky) = (window.bit(p - 1), window.low(p - 1).reduce_or());
-        let carry = v.sign.mux(!(guard & sticky), guard).named("carry");
-        let ones = v.sign.mux(!kept, kept).named("signed_kept");
-        vec![("y", (ones + carry).low(f + 1))]
+        let distance = (anchor - v.exp).low(self.format.exp_bits).named("distance");
+        let amount = saturate_amount(distance, u64::from(f) + 1).named("shift_amount");
+        let complement = m.concat(&[m.lit(0, 1), v.gated_sig()]) ^ v.sign.repeat(p + 1);
+        let signed = (complement + v.sign).low(p + 1).reinterpret(true).named("signed_sig");
+        let aligned = signed.shl_const(f + 1 - p).shr(amount).reinterpret(false).named("aligned");
+        let (kept, half) = (aligned.high(f + 1), aligned.bit(0));
+        let low = (kept.low(p) + half).named("rounded_low");
+        let high = kept.high(f + 1 - p) & (!low.msb()).repeat(f + 1 - p);
+        vec![("y", m.concat(&[high, low.low(p)]))]
     }
 }
 

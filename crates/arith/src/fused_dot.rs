@@ -81,10 +81,10 @@ impl FusedDot {
         // Two's complement wants a one more for each complement: they are counted once for all.
         let negatives = reduce::sum(m, "negatives", sign).named("negatives");
         let negatives = negatives.to_signed().extend(aligned.width());
-        let sum = reduce::sum(m, "sum", m.bundle(&[aligned, negatives])).named("sum");
-        let sum = sum.truncate(self.spec.sum_bits(self.length as usize)).named("sum");
+        let bits = self.spec.sum_bits(self.length as usize);
+        let sum = reduce::sum_words(m, "sum", m.bundle(&[aligned, negatives]), bits);
         // The window's top bit weighs 2^(max_exp - 2·bias + 1), with max_exp a sum of fields.
-        let growth = i64::from(sum.width() - 1) - i64::from(self.spec.align_bits);
+        let growth = i64::from(bits - 1) - i64::from(self.spec.align_bits);
         self.finish(m, sum, Some(max_exp), growth + 1 - 2 * format.bias(), scale)
     }
 
@@ -101,9 +101,9 @@ impl FusedDot {
         let product = m.call_array("term", self.length, kind, &[("a", each(a)), ("b", each(c))], |_, x| {
             vec![("product", x[0].reinterpret(true) * x[1].reinterpret(true))]
         })[0];
-        let sum = reduce::sum(m, "sum", product).named("sum");
-        let sum = sum.truncate(self.spec.sum_bits(self.length as usize)).named("sum");
-        let top = i64::from(sum.width()) - 2 - 2 * i64::from(format.frac_bits);
+        let bits = self.spec.sum_bits(self.length as usize);
+        let sum = reduce::sum_words(m, "sum", product, bits);
+        let top = i64::from(bits) - 2 - 2 * i64::from(format.frac_bits);
         self.finish(m, sum, None, top, scale)
     }
 
@@ -159,8 +159,8 @@ impl FusedDot {
         })[0]
     }
 
-    /// Sign and magnitude, normalisation, scale, rounding. The exponent of the magnitude's top bit is `max_exp`, if there
-    /// is one, and `offset`.
+    /// Sign and magnitude, normalisation, scale, rounding, of a sum that may be left of two words. The exponent of the
+    /// magnitude's top bit is `max_exp`, if there is one, and `offset`.
     fn finish<'m>(
         &self,
         m: &'m ModuleBuilder,
@@ -172,17 +172,24 @@ impl FusedDot {
         let result = self.spec.result;
         // Few bits come in here and there, and small netlists take longer for these steps than the delay model says.
         let sum = m.by(0.5, &[sum])[0];
-        let sign = sum.msb().named("sum_sign");
-        let width = sum.width() - 1;
-        let magnitude = sign.mux((-sum).low(width), sum.low(width)).named("magnitude");
+        let bits = self.spec.sum_bits(self.length as usize);
+        let (sum, negated) = match sum.ty().count {
+            1 => (sum.named("sum"), -sum),
+            // Both at once: a sum of two words is no later than its complement would be.
+            _ => {
+                let [p, q] = [0, 1].map(|i| sum.element(i));
+                let negated = m.bundle(&[!p, !q, m.lit_signed(2, p.width())]).sum();
+                ((p + q).named("sum"), negated.named("negated"))
+            }
+        };
+        let sign = sum.bit(bits - 1).named("sum_sign");
+        let magnitude = sign.mux(negated.low(bits - 1), sum.low(bits - 1)).named("magnitude");
         let zero = magnitude.is_zero().named("sum_is_zero");
         let (sig, leading_zeros) = normalize(magnitude);
-        let sig = m.by(0.5, &[sig])[0];
-        let offset = || constant(m, offset + result.bias());
-        let exp = match max_exp {
-            Some(max_exp) => max_exp.to_signed() - leading_zeros.to_signed() + offset(),
-            None => offset() - leading_zeros.to_signed(),
-        };
+        let top = constant(m, offset + result.bias());
+        let top = max_exp.map_or(top, |max_exp| max_exp.to_signed() + top);
+        let later = m.by(0.5, &[sig, top - leading_zeros.to_signed()]);
+        let (sig, exp) = (later[0], later[1]);
         let raw = match scale {
             None => Raw { sign: !zero & sign, exp: exp.named("exp"), sig, zero },
             Some(scale) => self.scaled(m, scale, Raw { sign: !zero & sign, exp, sig, zero }),

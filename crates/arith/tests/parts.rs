@@ -6,10 +6,12 @@ mod support;
 
 use arith::convert::number_type;
 use arith::operator::Case;
-use arith::{Convert, Exp2Fraction, ExpMul, FpAdd, FpMul, FusedDot, Ln, Sigmoid, ToBase2Score};
+use arith::{
+    AlignToAnchor, Convert, Exp2Fraction, ExpMul, FpAdd, FpMul, FusedDot, Ln, Sigmoid, ToBase2Score,
+};
 use hdl::{Design, ModuleBuilder, Reset, Signal, Timing, Type, elaborate};
 use numerics::catalog::{BF16, E4M3, FP32};
-use numerics::lse::LseSpec;
+use numerics::lse::{Accumulator, LseSpec};
 use numerics::stratified::{Rng, Stratified};
 use numerics::{
     Base2Score, Base2Spec, DotSpec, ExpMulSpec, Fixed, Format, Number, Policy, Rounding, SigmoidForm,
@@ -138,6 +140,30 @@ fn conversions_with_fixed_point() {
             let expected = |c: &Case| scalar::convert(from, to, &policy, c[0][0]);
             check(&cases, expected, &[("x", number_type(from))], |b, x| unit.call(b, "convert", x[0]));
         }
+    }
+}
+
+/// Every pattern, below its own exponent and below larger ones until nothing is left of it, and beyond.
+#[test]
+fn values_below_an_anchor() {
+    for (format, frac_bits) in [(BF16, 8), (BF16, 16), (E4M3, 4), (E4M3, 12)] {
+        let most = (1 << format.exp_bits) - 1;
+        let below = |v: u64| {
+            let exp = (v >> format.man_bits) & most;
+            [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 16, 17, 18, 19, 31, 32, 64, 200]
+                .into_iter()
+                .map(move |distance| exp + distance)
+                .filter(|&anchor| anchor <= most)
+                .map(move |anchor| vec![vec![v], vec![anchor]])
+        };
+        let cases: Vec<Case> = all(format).flat_map(below).collect();
+        let accumulator = Accumulator::fixed(frac_bits);
+        let expected = |c: &Case| accumulator.load(&Policy::default(), format, c[0][0], c[1][0]);
+        let inputs = [("v", float(format)), ("anchor", Type::unsigned(format.exp_bits))];
+        check(&cases, expected, &inputs, |b, x| {
+            let unit = AlignToAnchor { format, frac_bits }.define(b);
+            b.instantiate("align", 1, unit, &[("v", x[0].into()), ("anchor", x[1].into())])[0]
+        });
     }
 }
 

@@ -436,6 +436,13 @@ impl ModuleBuilder {
         self.no_later(self.timing().map_or(0.0, |t| t.latest() - delay(t)), signals)
     }
 
+    /// Whether the signals are there early enough for something that takes this part of a period to end in their cycle.
+    pub fn has_time(&self, part: f64, signals: &[Signal<'_>]) -> bool {
+        let ids: Vec<NodeId> = signals.iter().map(|s| s.id()).collect();
+        let arrival = self.arrival(&ids, self.latest_cycle(&ids));
+        self.timing().is_none_or(|t| arrival + part * t.period_ps <= t.latest())
+    }
+
     fn no_later<'b>(&'b self, limit: f64, signals: &[Signal<'b>]) -> Vec<Signal<'b>> {
         let limit = limit.max(self.timing().map_or(0.0, Timing::fresh));
         let ids: Vec<NodeId> = signals.iter().map(|s| s.id()).collect();

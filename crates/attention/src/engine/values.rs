@@ -2,12 +2,13 @@
 //! want it.
 //!
 //! A row stays `interleave` cycles, so one register per `interleave` cycles of delay is enough, each loaded when the row's
-//! first step passes it. Elements are converted once for all lanes, after the last register in their own format.
+//! first step passes it. Elements are converted once for all lanes, after the last register in their own format: all at
+//! once, or one part of the row after the other by the same converters while the row stands there.
 
 use super::EngineSpec;
 use super::sequencer::Sequencer;
 use arith::{AlignToAnchor, Convert};
-use hdl::{ModuleBuilder, ModuleId, Signal, each};
+use hdl::{ModuleBuilder, ModuleId, Signal, Type, each};
 use numerics::lse::Elements;
 
 /// The row that the lanes' `v` port is given.
@@ -35,29 +36,122 @@ pub(super) fn call<'b>(
         register.set(anchor.row);
         row.push(register.q);
     }
-    let names = ["row_v", "row_anchor"];
-    // The last register takes the converted row, which stands there `interleave` cycles from `held + latency` on.
     let mut held = 0;
+    if let Some(turns) = converter.and_then(|kind| turns(b, spec, kind, delay)) {
+        let at = delay - spec.interleave;
+        while held + spec.interleave < at {
+            held += spec.interleave;
+            hold(b, passed, &ROW, &mut row, held);
+        }
+        hold(b, passed, &ROW[1..], &mut row[1..], at);
+        let converter = converter.expect("what takes turns");
+        let mut last = vec![in_turn(b, spec, converter, &row, &Turns { turns, at }, passed)];
+        hold(b, passed, &ROW, &mut last, delay);
+        return last[0];
+    }
+    // The last register takes the converted row, which stands there `interleave` cycles from `held + latency` on.
     while held + latency + spec.interleave < delay {
         held += spec.interleave;
-        hold(b, passed, &names, &mut row, held);
+        hold(b, passed, &ROW, &mut row, held);
     }
     assert!(held + latency < delay.max(1) || latency == 0, "a lane wants values before they are converted");
-    let v = match converter {
-        Some(kind) => {
-            let inputs: Vec<_> = match row[..] {
-                [v, anchor] => vec![("v", each(v)), ("anchor", anchor.into())],
-                _ => vec![("x", each(row[0]))],
-            };
-            b.instantiate("v_convert", spec.head_dim, kind, &inputs)[0]
-        }
-        None => row[0],
-    };
+    let v = converter.map_or(row[0], |kind| converted(b, spec.head_dim, kind, &row));
     let mut last = vec![v];
     if delay > held {
-        hold(b, passed, &names, &mut last, delay);
+        hold(b, passed, &ROW, &mut last, delay);
     }
     last[0]
+}
+
+/// Names of what is held of a row.
+const ROW: [&str; 2] = ["row_v", "row_anchor"];
+
+/// Most parts of a row that share converters: for more of them, selections outweigh what is saved.
+const MOST_TURNS: u32 = 4;
+/// What of a period a converter may take that parts of a row share: they are selected before and stored behind it.
+const SHARED_BY: f64 = 0.7;
+
+/// How parts of a row share converters.
+struct Turns {
+    turns: u32,
+    /// The age of the row in the first turn. The last turn is in the last cycle of its stay.
+    at: u32,
+}
+
+/// In how many parts a row is converted, if not at once.
+fn turns(b: &ModuleBuilder, spec: &EngineSpec, converter: ModuleId, delay: u32) -> Option<u32> {
+    let large = matches!(spec.elements(), Elements::Anchored { .. });
+    let kind = b.defined(converter);
+    let (_, y) = kind.port("y").expect("a converter has a result");
+    let quick =
+        y.cycle == 0 && b.timing().is_some_and(|t| f64::from(y.arrival_ps) <= SHARED_BY * t.period_ps);
+    (large && quick && spec.interleave > 1 && delay > spec.interleave)
+        .then_some(spec.interleave.min(MOST_TURNS))
+}
+
+/// The row when its last part is converted; the other parts have been, and stand where they had stood before.
+fn in_turn<'b>(
+    b: &'b ModuleBuilder,
+    spec: &EngineSpec,
+    converter: ModuleId,
+    row: &[Signal<'b>],
+    &Turns { turns, at }: &Turns,
+    passed: &mut Passed<'b>,
+) -> Signal<'b> {
+    let (d, raw, o) = (spec.head_dim, row[0].ty().element(), spec.element_type());
+    let count = d.div_ceil(turns);
+    let last = at + spec.interleave - 1;
+    pass(b, passed, last + 1);
+    let load = passed[at as usize - 1];
+    let result = b.wire("v_converted", o.times(count));
+    let mut next: Option<Signal<'b>> = None;
+    let mut parts = vec![];
+    for (turn, start) in (0..turns).zip((0..d).step_by(count as usize)) {
+        let size = count.min(d - start);
+        let (part, done) = (row[0].elements(start, size), result.elements(0, size));
+        let name = format!("{}_{at}_{turn}", ROW[0]);
+        let stands = if turn + 1 == turns {
+            let held = b.register(&name, part.ty()).enable(load);
+            held.set(part);
+            parts.push(done);
+            held.q
+        } else {
+            let wide = Type::unsigned(raw.width.max(o.width));
+            let now = passed[(at + turn) as usize];
+            let held = b.register(&name, wide.times(size)).enable(load | now);
+            held.set(load.mux(resized(part, wide.width), resized(done, wide.width)));
+            parts.push(resized(held.q, o.width));
+            resized(held.q, raw.width)
+        };
+        let padding = (size < count).then(|| b.zero(raw.times(count - size)));
+        let stands = b.bundle(&[Some(stands), padding].into_iter().flatten().collect::<Vec<_>>());
+        let age = if turn + 1 == turns { last } else { at + turn };
+        next = Some(next.map_or(stands, |others| passed[age as usize].mux(stands, others)));
+    }
+    let next = next.expect("there are turns").named("v_next");
+    b.drive(result, converted(b, count, converter, &[&[next], &row[1..]].concat()));
+    b.bundle(&parts)
+}
+
+/// Every element with zeros above, or its low bits.
+fn resized(row: Signal<'_>, width: u32) -> Signal<'_> {
+    if width == row.width() {
+        return row;
+    }
+    let element = |i| {
+        let x = row.element(i);
+        if width < x.width() { x.low(width) } else { x.extend(width) }
+    };
+    row.builder().bundle(&(0..row.ty().count).map(element).collect::<Vec<_>>())
+}
+
+/// Elements, below an anchor if there is one, in the form of o.
+fn converted<'b>(b: &'b ModuleBuilder, count: u32, converter: ModuleId, row: &[Signal<'b>]) -> Signal<'b> {
+    let inputs: Vec<_> = match *row {
+        [v, anchor] => vec![("v", each(v)), ("anchor", anchor.into())],
+        _ => vec![("x", each(row[0]))],
+    };
+    b.instantiate("v_convert", count, converter, &inputs)[0]
 }
 
 /// A part of the initial state at the port, when it is loaded, as the lanes' port of that name is given it.
@@ -93,16 +187,20 @@ fn hold<'b>(
     row: &mut [Signal<'b>],
     cycle: u32,
 ) {
-    let row_start = passed[0];
-    while passed.len() < cycle as usize {
-        let register = b.register(&format!("row_start_{}", passed.len()), row_start.ty()).reset(0);
-        register.set(passed[passed.len() - 1]);
-        passed.push(register.q);
-    }
+    pass(b, passed, cycle);
     for (signal, name) in row.iter_mut().zip(names) {
         let held = b.register(&format!("{name}_{cycle}"), signal.ty()).enable(passed[cycle as usize - 1]);
         held.set(*signal);
         *signal = held.q;
+    }
+}
+
+/// Follows a row's first step for that many cycles.
+fn pass<'b>(b: &'b ModuleBuilder, passed: &mut Passed<'b>, cycles: u32) {
+    while passed.len() < cycles as usize {
+        let register = b.register(&format!("row_start_{}", passed.len()), passed[0].ty()).reset(0);
+        register.set(passed[passed.len() - 1]);
+        passed.push(register.q);
     }
 }
 
