@@ -105,7 +105,8 @@ fn carry_save_tree(numbers: Vec<Signal<'_>>, bits: u32) -> (Signal<'_>, Signal<'
     let next = numbers.chunks(3).flat_map(|chunk| match *chunk {
         [p, q, r] => {
             let (sum, carry) = carry_save(p, q, r);
-            vec![sum, carry.shl_const(1).truncate(bits.min(carry.width() + 1))]
+            let doubled = carry.shl_const(1).truncate(bits.min(carry.width() + 1));
+            vec![sum, doubled.named("doubled")]
         }
         _ => chunk.to_vec(),
     });
@@ -117,9 +118,9 @@ fn carry_save<'b>(p: Signal<'b>, q: Signal<'b>, r: Signal<'b>) -> (Signal<'b>, S
     let width = p.width().max(q.width()).max(r.width());
     let signed = p.ty().signed;
     let [p, q, r] = [p, q, r].map(|x| x.extend(width).reinterpret(false));
-    let differ = p ^ q;
+    let differ = (p ^ q).named("differ");
     let (sum, carry) = (differ ^ r, (p & q) | (differ & r));
-    (sum.reinterpret(signed), carry.reinterpret(signed))
+    (sum.reinterpret(signed).named("sum"), carry.reinterpret(signed).named("carry"))
 }
 
 /// Bundles of numbers as one, all as wide as the widest.
