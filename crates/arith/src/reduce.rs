@@ -47,17 +47,18 @@ pub fn sum_words<'b>(b: &'b ModuleBuilder, instance: &str, x: Signal<'b>, bits: 
         if level > 0 {
             x = b.by(FILLED - sum_part(b, x.width(), radix), &[x])[0];
         }
-        x = summed(b, &next(level), x, radix);
+        x = summed(b, &next(level), x, radix, level == 0);
         level += 1;
     }
     x
 }
 
-/// The sums of every `radix` elements, and of the rest.
-fn summed<'b>(b: &'b ModuleBuilder, instance: &str, x: Signal<'b>, radix: u32) -> Signal<'b> {
+/// The sums of every `radix` elements, and of the rest; the `first` ones share a cycle with what comes before.
+fn summed<'b>(b: &'b ModuleBuilder, instance: &str, x: Signal<'b>, radix: u32, first: bool) -> Signal<'b> {
     let (mut same, mut rest) = (x.ty().count / radix, x.ty().count % radix);
-    // One left over joins the last node: a level of its own would cost more than that node is slower.
-    if rest == 1 {
+    // One left over joins the last node, where that does not share its cycle: a level of its own would cost more than that
+    // node is slower.
+    if rest == 1 && (same == 1 || !first) {
         (same, rest) = (same - 1, radix + 1);
     }
     let nodes = |name: String, start: u32, count: u32, radix: u32| {
