@@ -138,8 +138,10 @@ impl Fixed {
             [] => difference,
             [u, ..] => (difference * u.to_signed()).named("product"),
         };
-        // Behind the second selection there are fewer bits than here, and between the two of them no fewer.
+        // Behind the second selection there are fewer bits than here, and between the two of them no fewer. Behind a long
+        // product, netlists that go for area take twice as long for them as the delay model says.
         let selections = [selection(product, coarse), selection(product, fine)].concat();
+        let selections = selections.repeat(if self.u_bits > 4 { 2 } else { 1 });
         let product = m.before(&selections, &[product])[0];
         let shifted = selected(m, product, coarse, 4).named("shifted_coarse");
         let shifted = selected(m, shifted, fine, 1).named("shifted");
