@@ -32,9 +32,9 @@ pub fn sum_words<'b>(b: &'b ModuleBuilder, instance: &str, x: Signal<'b>, bits: 
     let radix = sum_radix(b, x.width(), FIRST_SUM);
     let ends = radix + 1 >= x.ty().count || b.has_time(sum_part(b, x.width(), radix), &[x]);
     if !ends && x.width() >= WORTH_COMPRESSING {
-        let radix = |count: u32, width: u32| sum_radix(b, width, OTHER_SUM).min(count);
-        let by = |x: Signal<'b>| FILLED - sum_part(b, x.width(), radix(x.ty().count, x.width()));
-        x = compressed(b, &next(0), x, 4, bits, [COMPRESSES_BY, by(x)]);
+        let radix = sum_radix(b, x.width(), OTHER_SUM).min(x.ty().count);
+        let after = FILLED - sum_part(b, x.width(), radix);
+        x = compressed(b, &next(0), x, 4, bits, [COMPRESSES_BY, after]);
         level = 1;
         let part = sum_part(b, x.width(), x.ty().count);
         if part > OTHER_SUM && part <= MOST_COMPRESSED {

@@ -8,7 +8,7 @@
 use super::EngineSpec;
 use super::sequencer::Sequencer;
 use arith::{AlignToAnchor, Convert};
-use hdl::{ModuleBuilder, ModuleId, Signal, Type, each};
+use hdl::{ModuleBuilder, ModuleId, Signal, each};
 use numerics::lse::Elements;
 
 /// The row that the lanes' `v` port is given.
@@ -36,12 +36,12 @@ pub(super) fn call<'b>(
         register.set(anchor.row);
         row.push(register.q);
     }
-    let mut held = 0;
+    let mut age = 0;
     if let Some(turns) = converter.and_then(|kind| turns(b, spec, kind, delay)) {
         let at = delay - spec.interleave;
-        while held + spec.interleave < at {
-            held += spec.interleave;
-            hold(b, passed, &ROW, &mut row, held);
+        while age + spec.interleave < at {
+            age += spec.interleave;
+            hold(b, passed, &ROW, &mut row, age);
         }
         hold(b, passed, &ROW[1..], &mut row[1..], at);
         let converter = converter.expect("what takes turns");
@@ -49,15 +49,15 @@ pub(super) fn call<'b>(
         hold(b, passed, &ROW, &mut last, delay);
         return last[0];
     }
-    // The last register takes the converted row, which stands there `interleave` cycles from `held + latency` on.
-    while held + latency + spec.interleave < delay {
-        held += spec.interleave;
-        hold(b, passed, &ROW, &mut row, held);
+    // The last register takes the converted row, which stands there `interleave` cycles from `age + latency` on.
+    while age + latency + spec.interleave < delay {
+        age += spec.interleave;
+        hold(b, passed, &ROW, &mut row, age);
     }
-    assert!(held + latency < delay.max(1) || latency == 0, "a lane wants values before they are converted");
+    assert!(age + latency < delay.max(1) || latency == 0, "a lane wants values before they are converted");
     let v = converter.map_or(row[0], |kind| converted(b, spec.head_dim, kind, &row));
     let mut last = vec![v];
-    if delay > held {
+    if delay > age {
         hold(b, passed, &ROW, &mut last, delay);
     }
     last[0]
@@ -108,29 +108,42 @@ fn in_turn<'b>(
     let mut parts = vec![];
     for (turn, start) in (0..turns).zip((0..d).step_by(count as usize)) {
         let size = count.min(d - start);
-        let (part, done) = (row[0].elements(start, size), result.elements(0, size));
         let name = format!("{}_{at}_{turn}", ROW[0]);
-        let stands = if turn + 1 == turns {
-            let held = b.register(&name, part.ty()).enable(load);
-            held.set(part);
-            parts.push(done);
-            held.q
+        let (part, done) = (row[0].elements(start, size), result.elements(0, size));
+        let age = if turn + 1 == turns { last } else { at + turn };
+        let now = passed[age as usize];
+        let (stands, converted) = if turn + 1 == turns {
+            (held(b, &name, part, load), done)
         } else {
-            let wide = Type::unsigned(raw.width.max(o.width));
-            let now = passed[(at + turn) as usize];
-            let held = b.register(&name, wide.times(size)).enable(load | now);
-            held.set(load.mux(resized(part, wide.width), resized(done, wide.width)));
-            parts.push(resized(held.q, o.width));
-            resized(held.q, raw.width)
+            overwritten(b, &name, (part, load), (done, now))
         };
+        parts.push(converted);
         let padding = (size < count).then(|| b.zero(raw.times(count - size)));
         let stands = b.bundle(&[Some(stands), padding].into_iter().flatten().collect::<Vec<_>>());
-        let age = if turn + 1 == turns { last } else { at + turn };
-        next = Some(next.map_or(stands, |others| passed[age as usize].mux(stands, others)));
+        next = Some(next.map_or(stands, |others| now.mux(stands, others)));
     }
     let next = next.expect("there are turns").named("v_next");
     b.drive(result, converted(b, count, converter, &[&[next], &row[1..]].concat()));
     b.bundle(&parts)
+}
+
+/// A register that takes a part of a row when it comes, and what has been made of it when that is there; both contents.
+fn overwritten<'b>(
+    b: &'b ModuleBuilder,
+    name: &str,
+    (part, comes): (Signal<'b>, Signal<'b>),
+    (done, now): (Signal<'b>, Signal<'b>),
+) -> (Signal<'b>, Signal<'b>) {
+    let wide = part.width().max(done.width());
+    let either = comes.mux(resized(part, wide), resized(done, wide));
+    let held = held(b, name, either, comes | now);
+    (resized(held, part.width()), resized(held, done.width()))
+}
+
+fn held<'b>(b: &'b ModuleBuilder, name: &str, x: Signal<'b>, enable: Signal<'b>) -> Signal<'b> {
+    let register = b.register(name, x.ty()).enable(enable);
+    register.set(x);
+    register.q
 }
 
 /// Every element with zeros above, or its low bits.
@@ -165,13 +178,11 @@ pub(super) fn state<'b>(
     passed: &mut Passed<'b>,
 ) -> Signal<'b> {
     let delay = b.defined(lane).port(port).expect("a lane takes states").1.cycle;
-    let first = b.register(port, data.ty()).enable(start);
-    first.set(data);
-    let mut row = vec![first.q];
-    let mut held = 0;
-    while held < delay {
-        held = (held + spec.interleave).min(delay);
-        hold(b, passed, &[port], &mut row, held);
+    let mut row = vec![held(b, port, data, start)];
+    let mut at = 0;
+    while at < delay {
+        at = (at + spec.interleave).min(delay);
+        hold(b, passed, &[port], &mut row, at);
     }
     row[0]
 }
@@ -189,9 +200,7 @@ fn hold<'b>(
 ) {
     pass(b, passed, cycle);
     for (signal, name) in row.iter_mut().zip(names) {
-        let held = b.register(&format!("{name}_{cycle}"), signal.ty()).enable(passed[cycle as usize - 1]);
-        held.set(*signal);
-        *signal = held.q;
+        *signal = held(b, &format!("{name}_{cycle}"), *signal, passed[cycle as usize - 1]);
     }
 }
 
