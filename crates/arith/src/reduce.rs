@@ -25,7 +25,7 @@ pub fn sum<'b>(b: &'b ModuleBuilder, instance: &str, x: Signal<'b>) -> Signal<'b
     if words.ty().is_scalar() { words } else { sum_nodes(b, &format!("{instance}_last"), words, 2) }
 }
 
-/// One number, or two, with the sum of all elements of `x` in the low `bits`, which are more than those of an element.
+/// One number, or two, with the sum of all elements of `x` in the low `bits`, at least those of an element.
 pub fn sum_words<'b>(b: &'b ModuleBuilder, instance: &str, x: Signal<'b>, bits: u32) -> Signal<'b> {
     let (mut x, mut level) = (x, 0);
     let next = |level: u32| format!("{instance}_l{level}");

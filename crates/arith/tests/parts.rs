@@ -81,6 +81,35 @@ fn dot_with_a_scale() {
 }
 
 /// Integers of a format, a third of the rows at an end of the range.
+/// Vectors long enough, and so late in their cycle, that terms are compressed before they are added.
+#[test]
+fn dot_of_compressed_terms() {
+    let policy = Policy::default();
+    for (result, length, kind) in
+        [(FP32, 67, "compress34_"), (BF16, 67, "compress34_"), (BF16, 128, "compress4_")]
+    {
+        let operand = BF16;
+        let spec = DotSpec::new(operand, result);
+        let unit = FusedDot { spec, length: length as u32, policy };
+        let case = |n| {
+            let (a, b) = Stratified::new(operand, n).vectors(length);
+            vec![a, b, vec![n % 2]]
+        };
+        let cases: Vec<Case> = (0..1_000).map(case).collect();
+        let design = elaborate("part", "one part", Some(timing(500.0)), Reset::default(), |b| {
+            let ty = float(operand).times(length as u32);
+            let (x, y, swap) = (b.input("a", ty), b.input("b", ty), b.input("swap", Type::unsigned(1)));
+            b.output("y", unit.call(b, "dot", swap.mux(y, x), swap.mux(x, y), None));
+        })
+        .unwrap();
+        for (case, found) in cases.iter().zip(simulate(&design, &cases)) {
+            let expected = dot::dot(&spec, &policy, &case[0], &case[1], None);
+            assert!(found == [expected], "{case:x?}: expected {expected:x}, found {found:x?}");
+        }
+        assert!(design.modules.iter().any(|module| module.name.starts_with(kind)), "{length} terms");
+    }
+}
+
 fn fixed_row(rng: &mut Rng, format: Fixed, length: usize) -> Vec<u64> {
     let end = [format.min(), format.max()][rng.below(2) as usize];
     let far = rng.below(3) == 0;
