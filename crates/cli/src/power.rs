@@ -16,7 +16,7 @@ use attention::datapath::Datapath;
 use attention::simulate::{Block, Recorder, Recording, Stalls, run};
 use attention::{EngineSpec, Workload};
 use flow::activity::{self, Activity, Check};
-use flow::power::{Mapped, Power, Split};
+use flow::power::{CrossCheck, Mapped, Power, Split};
 use flow::{Library, Report};
 use hdl::{Design, ModuleId};
 use rayon::prelude::*;
@@ -91,6 +91,9 @@ pub struct PowerReport {
     pub energy_pj: f64,
     /// Power at rest, when all inputs stay 0 after the reset: what clock gating leaves of the clock, and leakage.
     pub idle_mw: f64,
+    /// The same power by a newer OpenSTA, where one is installed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cross_check: Option<CrossCheck>,
 }
 
 /// Parts that the printed table shows.
@@ -107,7 +110,14 @@ impl PowerReport {
     ) -> PowerReport {
         let (energy_pj, idle_mw) = (power.energy_pj(work), idle.total_mw);
         let (recordings, unit_of_work) = (activity.stimuli, unit.to_string());
-        PowerReport { power, bit_exact, recordings, unit_of_work, work, energy_pj, idle_mw }
+        let cross_check = None;
+        PowerReport { power, bit_exact, recordings, unit_of_work, work, energy_pj, idle_mw, cross_check }
+    }
+
+    /// The same, held against what a newer OpenSTA finds, if there is one.
+    fn checked(self, mapped: &Mapped, activity: &Activity) -> PowerReport {
+        let cross_check = mapped.cross_check(activity, &self.power);
+        PowerReport { cross_check, ..self }
     }
 
     /// What people read.
@@ -147,6 +157,8 @@ impl PowerReport {
                 ("macros", format!("{mw} on the nets that {macros} of them drive, nothing inside")),
             );
         }
+        let cross_check = self.cross_check.as_ref().map(compared_with_opensta);
+        rows.extend(cross_check.as_deref().map(|text| ("cross-check", text.to_string())));
         format!("\n{}\n{}", pairs(&rows), self.parts())
     }
 
@@ -167,6 +179,23 @@ impl PowerReport {
         let columns = ["own power", ">cells", ">clock mW", ">registers", ">logic", ">sum", ">share"];
         let rows = self.power.modules.iter().take(SHOWN).map(row);
         table(&columns, rows).lines().map(|line| format!("  {line}\n")).collect()
+    }
+}
+
+fn compared_with_opensta(found: &CrossCheck) -> String {
+    match found {
+        CrossCheck::Power { tool, total_mw, own_mw, unannotated_pins } => {
+            let unknown = match unannotated_pins {
+                0 => String::new(),
+                n => format!("; {} pins without activity there", grouped(*n)),
+            };
+            let more = 100.0 * (total_mw / own_mw - 1.0);
+            let same = "the clock's net at the port left out";
+            format!(
+                "{tool} finds {total_mw:.3} mW where this is {own_mw:.3} mW ({more:+.1} %), {same}{unknown}"
+            )
+        }
+        CrossCheck::Failed { failed } => format!("none: {failed}"),
     }
 }
 
@@ -207,14 +236,16 @@ pub fn estimate(
             activity.cycles,
             "cycle",
             false,
-        ));
+        )
+        .checked(&mapped, &activity));
     };
     let Recorded { recordings, work, unit_of_work, from, source } =
         record_work(target, part, tensors, *keys)?;
     let traces: Vec<_> = recordings.iter().map(|r| (&r.inputs, &r.outputs)).collect();
     let check = Check { from, sample: *sample, ..Check::default() };
     let activity = activity::replay(&mapped.program, &part.design, &traces, check)?;
-    Ok(PowerReport::new([figures(&activity, &source), idle], &activity, work, unit_of_work, true))
+    let report = PowerReport::new([figures(&activity, &source), idle], &activity, work, unit_of_work, true);
+    Ok(report.checked(&mapped, &activity))
 }
 
 fn record_work(target: &Target, part: &Part, tensors: &Tensors, keys: u32) -> Result<Recorded> {

@@ -42,6 +42,8 @@ pub struct Activity {
     pub stimuli: u64,
     /// Transitions of each net of the netlist; two per pulse for clock nets.
     pub toggles: Vec<u64>,
+    /// Cycles that each net spent at 1; of a clock net, those with a pulse.
+    pub high: Vec<u64>,
     /// Which nets carry the clock, gated or not.
     pub is_clock: Vec<bool>,
     /// How often each probe of each instance saw its event, instance after instance; see [`probes`].
@@ -61,7 +63,9 @@ impl Activity {
         self.cycles += other.cycles;
         self.simulated += other.simulated;
         self.stimuli += other.stimuli;
-        self.toggles.iter_mut().zip(&other.toggles).for_each(|(a, b)| *a += b);
-        self.events.iter_mut().zip(&other.events).for_each(|(a, b)| *a += b);
+        let add = |own: &mut [u64], other: &[u64]| own.iter_mut().zip(other).for_each(|(a, b)| *a += b);
+        add(&mut self.toggles, &other.toggles);
+        add(&mut self.high, &other.high);
+        add(&mut self.events, &other.events);
     }
 }

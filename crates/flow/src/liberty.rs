@@ -22,6 +22,8 @@ pub struct Library {
     pub name: String,
     /// Nominal supply voltage in volts.
     pub voltage: f64,
+    /// The file's unit of capacitance in farad.
+    pub farad: f64,
     cells: Vec<Cell>,
     by_name: HashMap<String, usize>,
 }

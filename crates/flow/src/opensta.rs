@@ -42,6 +42,11 @@ impl OpenSta {
         format!("OpenSTA {}", self.version)
     }
 
+    /// The first number of its version, 0 if that is none.
+    pub(crate) fn major(&self) -> u32 {
+        self.version.split('.').next().and_then(|major| major.parse().ok()).unwrap_or(0)
+    }
+
     /// The command that runs a script and ends.
     pub(crate) fn command(&self, script: &str) -> Command {
         let mut command = Command::new(PROGRAM);

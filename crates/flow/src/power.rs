@@ -14,12 +14,16 @@
 //! out, the clock aside. Glitches are not simulated and not contained, nor is what macros spend inside: their files have
 //! no figures for it that mean anything.
 
+mod cross_check;
 mod loads;
 mod mapped;
 mod modules;
+mod saif;
 
+pub use cross_check::{CrossCheck, cross_check};
 pub use loads::{Loads, Timed};
 pub use mapped::Mapped;
+pub use saif::saif;
 
 use crate::activity::{Activity, Meaning, Probe, probes};
 use crate::liberty::{Cell, CellKind, Energy, Library, PinDirection};

@@ -2,9 +2,10 @@
 
 mod support;
 
-use flow::activity::{Activity, Program, Simulator};
+use flow::activity::{Activity, Program, Simulator, random};
 use flow::netlist::Netlist;
-use flow::power::{Loads, Power, estimate};
+use flow::power::{Loads, Power, estimate, saif};
+use std::collections::HashMap;
 use support::tiny;
 
 const MHZ: f64 = 100.0;
@@ -142,4 +143,69 @@ fn a_gated_clock_is_low_where_it_has_no_pulse() {
     let found = power(&netlist, &[1, 0, 1, 0, 1, 0, 1, 0]);
     let pj = 4.0 * 0.04 + 4.0 * (0.04 + 0.02) / 2.0;
     near(found.split.registers_mw, MHZ * 1e6 * pj / 8.0 * 1e-12 * 1e3, 1e-9, "data pin");
+}
+
+/// What a SAIF file says of each pin, `scope/…/pin` to `[T0, T1, TC]`, and its duration: a reader of the few words that
+/// such files consist of.
+fn read_saif(text: &str) -> (HashMap<String, [u64; 3]>, u64) {
+    let spaced = text.replace('(', " ( ").replace(')', " ) ");
+    let words: Vec<&str> = spaced.split_whitespace().collect();
+    let (mut path, mut depth, mut pins, mut duration) = (vec![], vec![], HashMap::new(), 0);
+    for (i, word) in words.iter().enumerate() {
+        let next = |n: usize| words.get(i + n).copied().unwrap_or("");
+        let number = |n: usize| next(n).parse::<u64>().unwrap();
+        match (*word, next(1)) {
+            ("(", "INSTANCE") => path.push(next(2).replace('\\', "")),
+            ("(", "DURATION") => duration = number(2),
+            ("(", name) if next(2) == "(" && next(3) == "T0" => {
+                assert_eq!((next(7), next(11)), ("T1", "TC"), "{name}");
+                let pin = [&path[..], &[name.replace('\\', "")]].concat().join("/");
+                assert_eq!(pins.insert(pin, [number(4), number(8), number(12)]), None, "{name} twice");
+            }
+            _ => (),
+        }
+        match *word {
+            "(" => depth.push(next(1) == "INSTANCE"),
+            ")" if depth.pop().expect("parentheses") => drop(path.pop()),
+            _ => (),
+        }
+    }
+    assert!(depth.is_empty() && path.is_empty(), "parentheses");
+    (pins, duration)
+}
+
+#[test]
+fn saif_says_of_every_pin_what_its_net_did() {
+    let netlist = counter();
+    let text = saif(&netlist, &tiny(), &run(&netlist, &[1, 1, 1, 0, 0, 0, 0, 0, 1, 1]), MHZ);
+    let (pins, duration) = read_saif(&text);
+    let cycle = 10_000_000; // femtoseconds
+    assert_eq!(duration, 10 * cycle);
+    // q = 0 1 0 1 1 1 1 1 1 0: toggles four times, is high in seven cycles.
+    assert_eq!(pins["top/f/Q"], [3 * cycle, 7 * cycle, 4]);
+    assert_eq!(pins["top/x/B"], pins["top/f/Q"]);
+    assert_eq!(pins["top/f/CK"], [5 * cycle, 5 * cycle, 20]);
+    // a was 0 before the first cycle.
+    assert_eq!(pins["top/a"], [5 * cycle, 5 * cycle, 3]);
+    // a ∧ q = 0 1 0 0 0 0 0 0 1 0.
+    assert_eq!((pins["top/y"], pins["top/i/Y"]), ([8 * cycle, 2 * cycle, 4], [2 * cycle, 8 * cycle, 4]));
+    assert_eq!(pins.len(), 3 + 3 + 3 + 3 + 2 + 2);
+}
+
+#[test]
+fn saif_has_scopes_and_escaped_names() {
+    let text = "module leaf(a, y); input [1:0] a; output y; AND2 g(.A(a[0]), .B(a[1]), .Y(y)); endmodule
+        module top(a, y); input [1:0] a; output [1:0] y;
+        leaf u(.a(a), .y(y[0])); INV \\v.w[3] (.A(a[0]), .Y(y[1])); leaf t(.a(a), .y()); endmodule";
+    let netlist = Netlist::parse(text, "top", &tiny()).unwrap();
+    let program = Program::new(&netlist, &tiny(), "clk").unwrap();
+    let text = saif(&netlist, &tiny(), &random(&program, None, 0.5, 8, 1), MHZ);
+    let (pins, _) = read_saif(&text);
+    for pin in ["top/u/g/A", "top/t/g/Y", "top/v.w[3]/Y", "top/a[1]", "top/y[0]"] {
+        assert!(pins.contains_key(pin), "{pin} is not in {text}");
+    }
+    assert!(
+        text.contains("(INSTANCE v\\.w\\[3\\]\n") && text.matches("(INSTANCE u\n").count() == 1,
+        "{text}"
+    );
 }

@@ -16,6 +16,7 @@ pub struct Simulator<'p> {
     cycles: u64,
     simulated: u64,
     toggles: Vec<u64>,
+    high: Vec<u64>,
     events: Vec<u64>,
 }
 
@@ -34,6 +35,7 @@ impl<'p> Simulator<'p> {
             cycles: 0,
             simulated: 0,
             toggles: vec![0; program.nets],
+            high: vec![0; program.nets],
             events: vec![0; program.watches.len()],
         }
     }
@@ -79,11 +81,15 @@ impl<'p> Simulator<'p> {
     fn count_words(&mut self, active: u64) {
         let Simulator { program, words, past, .. } = self;
         words[program.tracked - 1] = !past[program.tracked - 1];
-        for ((toggles, word), past) in self.toggles.iter_mut().zip(&*words).zip(&*past) {
+        let counts = self.toggles.iter_mut().zip(&mut self.high);
+        for (((toggles, high), word), past) in counts.zip(&*words).zip(&*past) {
             *toggles += ones((word ^ past) & active);
+            *high += ones(word & active);
         }
         for (net, pulse) in &program.clock_nets {
-            self.toggles[*net as usize] += 2 * ones(words[*pulse as usize] & active);
+            let pulses = ones(words[*pulse as usize] & active);
+            self.toggles[*net as usize] += 2 * pulses;
+            self.high[*net as usize] += pulses;
         }
         let changed = |slot: u32| words[slot as usize] ^ past[slot as usize];
         for (events, watch) in self.events.iter_mut().zip(&program.watches) {
@@ -123,8 +129,8 @@ impl<'p> Simulator<'p> {
     pub fn activity(self, stimuli: u64) -> Activity {
         let mut is_clock = vec![false; self.program.nets];
         self.program.clock_nets.iter().for_each(|(net, _)| is_clock[*net as usize] = true);
-        let Simulator { cycles, simulated, toggles, events, .. } = self;
-        Activity { cycles, simulated, stimuli, toggles, is_clock, events }
+        let Simulator { cycles, simulated, toggles, high, events, .. } = self;
+        Activity { cycles, simulated, stimuli, toggles, high, is_clock, events }
     }
 }
 

@@ -59,7 +59,8 @@ fn library(parsed: &ParsedLibrary) -> Result<Library, LibertyError> {
         input_capacitance: parsed.default_input_pin_cap.unwrap_or(0.0),
         cell_leakage: parsed.default_cell_leakage_power.unwrap_or(0.0),
     };
-    let mut library = Library { name: parsed.name.concat(), voltage, cells: vec![], by_name: HashMap::new() };
+    let name = parsed.name.concat();
+    let mut library = Library { name, voltage, farad, cells: vec![], by_name: HashMap::new() };
     for parsed in parsed.cell.iter() {
         let read = CellReader::new(&units, parsed).cell();
         library.add(read.map_err(|e| LibertyError::new(format!("cell {}: {e}", parsed.name)))?);

@@ -54,15 +54,7 @@ const OUTPUT: &str = "loads.txt";
 impl Loads {
     /// Loads from pin capacitances, every slew the same: an estimate where there is no OpenSTA.
     pub fn of_pins(netlist: &Netlist, library: &Library, slew: f64) -> Loads {
-        let mut nets = vec![0.0; netlist.nets.len()];
-        for instance in &netlist.instances {
-            let pins = library.cells()[instance.cell].pins.iter().zip(&instance.pins);
-            pins.for_each(|(pin, net)| {
-                if let Some(net) = net {
-                    nets[*net as usize] += pin.capacitance;
-                }
-            });
-        }
+        let nets = sums(netlist, library, 0.0);
         let slews = netlist.instances.iter().map(|i| vec![[slew; 2]; i.pins.len()]).collect();
         Loads { nets, slews, source: format!("pin capacitances, slews of {:.0} ps", slew * 1e12) }
     }
@@ -77,28 +69,42 @@ impl Loads {
         netlist: &Netlist,
         library: &Library,
     ) -> Result<Loads, FlowError> {
+        let (tool, scripts) = (sta.version(), vec![("sta.tcl", script(timed))]);
+        let step = Step { name: "loads", tool: &tool, inputs: timed.inputs()?, scripts, outputs: &[OUTPUT] };
+        let done = step.perform(timed.folder, timed.timeout, || sta.command("sta.tcl"))?;
+        let sums = sums(netlist, library, timed.output_load * library.farad);
+        parse(&done.read(OUTPUT)?, netlist, library, &sums, tool.clone())
+    }
+}
+
+/// Capacitance of the pins on each net, with `output` at every output port, in farad.
+fn sums(netlist: &Netlist, library: &Library, output: f64) -> Vec<f64> {
+    let mut nets = vec![0.0; netlist.nets.len()];
+    for instance in &netlist.instances {
+        let pins = library.cells()[instance.cell].pins.iter().zip(&instance.pins);
+        pins.filter_map(|(pin, net)| Some((pin, (*net)?)))
+            .for_each(|(pin, net)| nets[net as usize] += pin.capacitance);
+    }
+    let outputs = netlist.ports.iter().filter(|port| !port.input).flat_map(|port| &port.bits);
+    outputs.for_each(|net| nets[*net as usize] += output);
+    nets
+}
+
+impl Timed<'_> {
+    /// What scripts read that begin with [`link`].
+    pub(super) fn inputs(&self) -> Result<Vec<Input>, FlowError> {
         let input = |name: &str, path: &Path| {
             let bytes = fs::read(path).map_err(FlowError::io(path))?;
             Ok(Input { name: name.into(), path: PathBuf::from(path), digest: digest(&bytes) })
         };
-        let mut inputs = vec![
-            input("cells.lib", timed.liberty)?,
-            input("netlist.v", timed.netlist)?,
-            input("design.sdc", timed.sdc)?,
-        ];
-        inputs.extend(timed.macros.iter().map(|m| m.input()));
-        let (tool, scripts) = (sta.version(), vec![("sta.tcl", script(timed))]);
-        let step = Step { name: "loads", tool: &tool, inputs, scripts, outputs: &[OUTPUT] };
-        let done = step.perform(timed.folder, timed.timeout, || sta.command("sta.tcl"))?;
-        parse(&done.read(OUTPUT)?, netlist, library, tool.clone())
+        let files = [("cells.lib", self.liberty), ("netlist.v", self.netlist), ("design.sdc", self.sdc)];
+        let files = files.into_iter().map(|(name, path)| input(name, path));
+        files.chain(self.macros.iter().map(|m| Ok(m.input()))).collect()
     }
 }
 
-/// `Vertex_slew` and `Pin_capacitance` are not in the manual, but in Debian's OpenSTA of 2019 they are the only way to
-/// all pins within seconds. Only drivers are asked for their load, because an answer visits all pins of the net: asked
-/// by every pin, a clock of many flip-flops would take their number squared. Every object that Tcl is given becomes a
-/// command; `rename` removes it, without the object.
-fn script(timed: &Timed<'_>) -> String {
+/// The beginning of scripts: the netlist under its constraints, with loads and drivers at its ports.
+pub(super) fn link(timed: &Timed<'_>) -> String {
     let driver = timed.driving_cell.map_or(String::new(), |cell| {
         format!(
             "foreach port [all_inputs] {{\n\
@@ -113,42 +119,66 @@ fn script(timed: &Timed<'_>) -> String {
          link_design {top}\n\
          set_cmd_units -time ns\n\
          source design.sdc\n\
-         {driver}set_load {load} [all_outputs]\n\
-         set corner [sta::cmd_corner]\n\
-         set out [open {OUTPUT} w]\n\
-         set vertices [sta::vertex_iterator]\n\
-         while {{[$vertices has_next]}} {{\n\
-         \x20 set vertex [$vertices next]\n\
-         \x20 set pin [$vertex pin]\n\
-         \x20 set load [expr {{[$pin is_driver] ? [sta::Pin_capacitance $pin rise $corner max] : 0}}]\n\
-         \x20 set slews \"[sta::Vertex_slew $vertex rise max] [sta::Vertex_slew $vertex fall max]\"\n\
-         \x20 puts $out [format {{%s %.6g %.6g %.6g}} [get_property $pin full_name] {{*}}$slews $load]\n\
-         \x20 rename $vertex {{}}\n\
-         \x20 rename $pin {{}}\n\
-         }}\n\
-         $vertices finish\n\
-         close $out\n",
+         {driver}set_load {load} [all_outputs]\n",
         macros = memory::read_liberty(timed.macros, ""),
         top = timed.top,
         load = timed.output_load,
     )
 }
 
-/// Lines are `instance/pin rise fall load`, or those of a port; the load is that of the net that the pin drives.
-fn parse(text: &str, netlist: &Netlist, library: &Library, source: String) -> Result<Loads, FlowError> {
-    let mut lines: HashMap<Cow<str>, [f64; 3]> = HashMap::new();
+/// `Vertex_slew` is not in the manual, nor is what Debian's OpenSTA of 2019 has for loads, but they are the only way to
+/// all pins within seconds. Newer versions have no such thing for loads: `-` stands for the sum of the pins. Only drivers
+/// are asked for their load, because an answer visits all pins of the net: asked by every pin, a clock of many
+/// flip-flops would take their number squared. Every object that Tcl is given becomes a command; `rename` removes it,
+/// without the object.
+fn script(timed: &Timed<'_>) -> String {
+    format!(
+        "{}proc load {{pin}} {{ return - }}\n\
+         if {{[llength [info commands sta::cmd_corner]] && [llength [info commands sta::Pin_capacitance]]}} {{\n\
+         \x20 set corner [sta::cmd_corner]\n\
+         \x20 proc load {{pin}} {{\n\
+         \x20   global corner\n\
+         \x20   return [expr {{[$pin is_driver] ? [sta::Pin_capacitance $pin rise $corner max] : 0}}]\n\
+         \x20 }}\n\
+         }}\n\
+         set out [open {OUTPUT} w]\n\
+         set vertices [sta::vertex_iterator]\n\
+         while {{[$vertices has_next]}} {{\n\
+         \x20 set vertex [$vertices next]\n\
+         \x20 set pin [$vertex pin]\n\
+         \x20 set slews \"[sta::Vertex_slew $vertex rise max] [sta::Vertex_slew $vertex fall max]\"\n\
+         \x20 puts $out [format {{%s %.6g %.6g %s}} [get_property $pin full_name] {{*}}$slews [load $pin]]\n\
+         \x20 rename $vertex {{}}\n\
+         \x20 rename $pin {{}}\n\
+         }}\n\
+         $vertices finish\n\
+         close $out\n",
+        link(timed)
+    )
+}
+
+/// Lines are `instance/pin rise fall load`, or those of a port; the load is that of the net that the pin drives, `-`
+/// where it is the one in `sums`.
+fn parse(
+    text: &str,
+    netlist: &Netlist,
+    library: &Library,
+    sums: &[f64],
+    source: String,
+) -> Result<Loads, FlowError> {
+    let mut lines: HashMap<Cow<str>, ([f64; 2], Option<f64>)> = HashMap::new();
     for line in text.lines() {
-        let mut words = line.rsplitn(4, ' ');
-        let mut number = || words.next().and_then(|w| w.parse::<f64>().ok());
-        let (load, fall, rise) = (number(), number(), number());
         let unreadable = || FlowError::new(format!("cannot read `{line}` in {OUTPUT}"));
-        let [Some(rise), Some(fall), Some(load)] = [rise, fall, load] else { return Err(unreadable()) };
-        lines.insert(unescaped(words.next().ok_or_else(unreadable)?), [rise, fall, load]);
+        let words: Vec<&str> = line.rsplitn(4, ' ').collect();
+        let &[load, fall, rise, name] = &words[..] else { return Err(unreadable()) };
+        let number = |word: &str| word.parse::<f64>().map_err(|_| unreadable());
+        let load = if load == "-" { None } else { Some(number(load)?) };
+        lines.insert(unescaped(name), ([number(rise)?, number(fall)?], load));
     }
     let mut nets = vec![0.0; netlist.nets.len()];
     for net in netlist.ports.iter().filter(|port| port.input).flat_map(|port| &port.bits) {
-        let name = netlist.nets[*net as usize].as_str();
-        nets[*net as usize] = lines.get(name).map_or(0.0, |[_, _, load]| *load);
+        let net = *net as usize;
+        nets[net] = lines.get(netlist.nets[net].as_str()).map_or(0.0, |(_, load)| load.unwrap_or(sums[net]));
     }
     let mut slews = Vec::with_capacity(netlist.instances.len());
     for instance in &netlist.instances {
@@ -156,15 +186,15 @@ fn parse(text: &str, netlist: &Netlist, library: &Library, source: String) -> Re
         let pins = library.cells()[instance.cell].pins.iter().zip(&instance.pins).enumerate();
         for (i, (pin, net)) in pins.filter(|(_, (pin, _))| pin.direction != PinDirection::Other) {
             let name = format!("{}/{}", instance.name, pin.name);
-            let Some(&[rise, fall, load]) = lines.get(name.as_str()) else {
+            let Some(&(slew, load)) = lines.get(name.as_str()) else {
                 if net.is_some() {
                     return Err(FlowError::new(format!("OpenSTA says nothing of {name}")));
                 }
                 continue;
             };
-            own[i] = [rise, fall];
+            own[i] = slew;
             if let Some(net) = net.filter(|_| pin.direction == PinDirection::Output) {
-                nets[net as usize] = load;
+                nets[net as usize] = load.unwrap_or(sums[net as usize]);
             }
         }
         slews.push(own);
