@@ -101,9 +101,10 @@ module fused_dot_e8m7_n4_w24_scale_e8m7 (
   wire [25:0] magnitude = sum_sign ? (-sum[25:0]) : sum[25:0];
   wire sum_is_zero = ~(|magnitude);
   wire [4:0] leading_zeros = lzc_26(magnitude);
-  wire [25:0] normalized = magnitude << leading_zeros;
-  wire [10:0] add_26 = {2'd0, max_exp} + 11'h784;
-  wire [11:0] sub_29 = {add_26[10], add_26} - {7'd0, leading_zeros};
+  wire [25:0] nearly_normalized = magnitude << {leading_zeros[4:2], 2'd0};
+  wire [10:0] add_29 = {2'd0, max_exp} + 11'h784;
+  wire [11:0] sub_33 = {add_29[10], add_29} - {7'd0, leading_zeros};
+  wire [25:0] normalized = nearly_normalized << leading_zeros[1:0];
   wire [7:0] scale_exp = scale[14:7];
   wire scale_nonzero = |scale_exp;
   wire [7:0] scale_sig = {scale_nonzero, scale[6:0]};
@@ -111,9 +112,9 @@ module fused_dot_e8m7_n4_w24_scale_e8m7 (
   wire [33:0] scaled_product = normalized * scale_sig;
   wire scaled_carry = scaled_product[33];
   wire [32:0] scaled_sig = scaled_carry ? scaled_product[32:0] : {scaled_product[31:0], 1'b0};
-  wire [12:0] add_45 = {sub_29[11], sub_29} + {5'd0, scale_exp};
-  wire [13:0] add_48 = {add_45[12], add_45} + {13'd0, scaled_carry};
-  wire [14:0] exp = {add_48[13], add_48} - 15'h7f;
+  wire [12:0] add_50 = {sub_33[11], sub_33} + {5'd0, scale_exp};
+  wire [13:0] add_53 = {add_50[12], add_50} + {13'd0, scaled_carry};
+  wire [14:0] exp = {add_53[13], add_53} - 15'h7f;
   wire scaled_sign = (~sum_is_zero & sum_sign) ^ (scale_sign & ~sum_is_zero);
   wire [6:0] retained = scaled_sig[32:26];
   wire guard = scaled_sig[25];
@@ -123,10 +124,10 @@ module fused_dot_e8m7_n4_w24_scale_e8m7 (
   wire exp_carry = increment & (&retained);
   wire overflow = ($signed(15'hff) <= $signed(exp)) | ((exp == 15'hfe) & exp_carry);
   wire underflow = exp[14] | (~(|exp) & ~exp_carry);
-  wire [14:0] mux_84 = (sum_is_zero | ~scale_nonzero | underflow) ? 15'd0 : overflow ? 15'h7f7f :
+  wire [14:0] mux_89 = (sum_is_zero | ~scale_nonzero | underflow) ? 15'd0 : overflow ? 15'h7f7f :
       rounded;
 
-  assign y = {scaled_sign, mux_84};
+  assign y = {scaled_sign, mux_89};
 
   wire unused_sum = sum[27];
 endmodule

@@ -100,9 +100,10 @@ module fused_dot_e8m7_e8m15_n4_w24 (
   wire [25:0] magnitude = sum_sign ? (-sum[25:0]) : sum[25:0];
   wire sum_is_zero = ~(|magnitude);
   wire [4:0] leading_zeros = lzc_26(magnitude);
-  wire [24:0] normalized = magnitude[24:0] << leading_zeros;
-  wire [10:0] add_25 = {2'd0, max_exp} + 11'h784;
-  wire [11:0] exp = {add_25[10], add_25} - {7'd0, leading_zeros};
+  wire [24:0] nearly_normalized = magnitude[24:0] << {leading_zeros[4:2], 2'd0};
+  wire [10:0] add_28 = {2'd0, max_exp} + 11'h784;
+  wire [11:0] exp = {add_28[10], add_28} - {7'd0, leading_zeros};
+  wire [24:0] normalized = nearly_normalized << leading_zeros[1:0];
   wire [14:0] retained = normalized[24:10];
   wire guard = normalized[9];
   wire sticky = |normalized[8:0];
@@ -111,9 +112,9 @@ module fused_dot_e8m7_e8m15_n4_w24 (
   wire exp_carry = increment & (&retained);
   wire overflow = ($signed(12'hff) <= $signed(exp)) | ((exp == 12'hfe) & exp_carry);
   wire underflow = exp[11] | (~(|exp) & ~exp_carry);
-  wire [22:0] mux_60 = (sum_is_zero | underflow) ? 23'd0 : overflow ? 23'h7f7fff : rounded;
+  wire [22:0] mux_65 = (sum_is_zero | underflow) ? 23'd0 : overflow ? 23'h7f7fff : rounded;
 
-  assign y = {~sum_is_zero & sum_sign, mux_60};
+  assign y = {~sum_is_zero & sum_sign, mux_65};
 
   wire unused_sum = sum[27];
 endmodule

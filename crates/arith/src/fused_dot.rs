@@ -3,12 +3,16 @@
 //! The widths and the bit picture are those of [`numerics::dot`]. Fixed-point products have one exponent and are summed as
 //! they are.
 
-use crate::float::{Range, Raw, constant, normalize, policy_suffix, round_pack, saturate_amount, unpack};
+use crate::float::{Range, Raw, constant, policy_suffix, round_pack, saturate_amount, unpack};
 use crate::operator::{Case, Operator, Params, float, scaled};
 use crate::reduce;
 use hdl::{Kind, ModuleBuilder, Outputs, Signal, Type, each};
 use numerics::stratified::Stratified;
 use numerics::{DotSpec, Fixed, Format, Number, Policy, dot};
+
+/// Bits of the number of leading zeros that count in the cycle after it: they are known last, and the cycle that ends with
+/// them is the longest of a dot product.
+const FINE: u32 = 2;
 
 /// A dot-product unit.
 #[derive(Clone, Copy, Debug)]
@@ -185,11 +189,14 @@ impl FusedDot {
         let sign = sum.bit(bits - 1).named("sum_sign");
         let magnitude = sign.mux(negated.low(bits - 1), sum.low(bits - 1)).named("magnitude");
         let zero = magnitude.is_zero().named("sum_is_zero");
-        let (sig, leading_zeros) = normalize(magnitude);
+        let (nearly, leading_zeros) = normalize_nearly(magnitude);
         let top = constant(m, offset + result.bias());
         let top = max_exp.map_or(top, |max_exp| max_exp.to_signed() + top);
-        let later = m.by(0.5, &[sig, top - leading_zeros.to_signed()]);
-        let (sig, exp) = (later[0], later[1]);
+        let later = m.by(0.5, &[nearly, leading_zeros, top]);
+        let (nearly, leading_zeros, top) = (later[0], later[1], later[2]);
+        let fine = leading_zeros.low(FINE.min(leading_zeros.width()));
+        let exp = top - leading_zeros.to_signed();
+        let sig = nearly.shl_truncating(fine, nearly.width()).named("normalized");
         let raw = match scale {
             None => Raw { sign: !zero & sign, exp: exp.named("exp"), sig, zero },
             Some(scale) => self.scaled(m, scale, Raw { sign: !zero & sign, exp, sig, zero }),
@@ -208,6 +215,16 @@ impl FusedDot {
         let sign = (sum.sign ^ (scale.sign & !sum.zero)).named("scaled_sign");
         Raw { sign, exp: exp.named("exp"), sig, zero: sum.zero | !scale.nonzero }
     }
+}
+
+/// A magnitude, moved to the left by its leading zeros but for the last [`FINE`] bits of their number; and that number.
+fn normalize_nearly(magnitude: Signal<'_>) -> (Signal<'_>, Signal<'_>) {
+    let leading_zeros = magnitude.lzc().named("leading_zeros");
+    let Some(bits) = leading_zeros.width().checked_sub(FINE).filter(|bits| *bits > 0) else {
+        return (magnitude, leading_zeros);
+    };
+    let coarse = leading_zeros.high(bits).shl_const(FINE);
+    (magnitude.shl_truncating(coarse, magnitude.width()).named("nearly_normalized"), leading_zeros)
 }
 
 /// The registry entry.

@@ -47,6 +47,10 @@ pub fn sum_words<'b>(b: &'b ModuleBuilder, instance: &str, x: Signal<'b>, bits: 
         if level > 0 {
             x = b.by(FILLED - sum_part(b, x.width(), radix), &[x])[0];
         }
+        // Two words are left for whoever can do something with them in the time that their sum takes.
+        if radix == x.ty().count && level > 0 && x.width() >= WORTH_COMPRESSING {
+            return compressed(b, &next(level), x, radix, bits, [1.0, 1.0]);
+        }
         x = summed(b, &next(level), x, radix, level == 0);
         level += 1;
     }
