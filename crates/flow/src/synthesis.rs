@@ -28,9 +28,9 @@ const TIGHT: f64 = 0.03;
 /// Shortest target, as a part of the period.
 const SHORTEST: f64 = 0.3;
 /// How much faster than expected a recipe may turn out.
-const LUCK: f64 = 0.15;
+const LUCK: f64 = 0.02;
 /// How far a netlist may miss the clock for its late paths to be worth a repair, as a part of the period.
-const NEARLY: f64 = 0.08;
+const NEARLY: f64 = 0.04;
 /// Netlists per recipe.
 const TRIES: usize = 3;
 /// What netlists to measure are sized to, as a multiple of the shortest delay: area counts.
