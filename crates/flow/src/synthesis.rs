@@ -28,7 +28,7 @@ const TIGHT: f64 = 0.03;
 /// Shortest target, as a part of the period.
 const SHORTEST: f64 = 0.3;
 /// How much faster than expected a recipe may turn out.
-const LUCK: f64 = 0.02;
+const LUCK: f64 = 0.15;
 /// How far a netlist may miss the clock for its late paths to be worth a repair, as a part of the period.
 const NEARLY: f64 = 0.04;
 /// Netlists per recipe.
