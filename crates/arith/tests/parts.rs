@@ -80,14 +80,17 @@ fn dot_with_a_scale() {
     }
 }
 
-/// Integers of a format, a third of the rows at an end of the range.
 /// Vectors long enough, and so late in their cycle, that terms are compressed before they are added.
 #[test]
 fn dot_of_compressed_terms() {
     let policy = Policy::default();
-    for (result, length, kind) in
-        [(FP32, 67, "compress34_"), (BF16, 67, "compress34_"), (BF16, 128, "compress4_")]
-    {
+    let cases = [
+        (FP32, 67, "compress34_"),
+        (BF16, 67, "compress34_"),
+        (BF16, 128, "compress4_"),
+        (BF16, 16, "compress5_"),
+    ];
+    for (result, length, kind) in cases {
         let operand = BF16;
         let spec = DotSpec::new(operand, result);
         let unit = FusedDot { spec, length: length as u32, policy };
@@ -110,6 +113,7 @@ fn dot_of_compressed_terms() {
     }
 }
 
+/// Integers of a format, a third of the rows at an end of the range.
 fn fixed_row(rng: &mut Rng, format: Fixed, length: usize) -> Vec<u64> {
     let end = [format.min(), format.max()][rng.below(2) as usize];
     let far = rng.below(3) == 0;
@@ -125,6 +129,7 @@ fn dot_of_fixed_point() {
         ("q8.8", BF16, Some(BF16), 5),
         ("q1.27", FP32, None, 33),
         ("q3.1", BF16, None, 1),
+        ("q1.1", BF16, None, 1),
         ("q8.8", FP32, Some(FP32), 33),
     ];
     for (name, result, scale, length) in cases {

@@ -10,7 +10,7 @@ use crate::library::Library;
 use crate::memory::Placed;
 use crate::opensta::{OpenSta, Timing};
 use crate::process::Slots;
-use crate::recipe::{BALANCED, COMPACT, FAST, KEEN, RECIPES, Recipe, SWIFT};
+use crate::recipe::{BALANCED, COMPACT, FAST, KEEN, QUICK, RECIPES, Recipe, SWIFT};
 use crate::report::{Attempt, ClockGating, Report, breakdown, copies};
 use crate::step::{Done, write};
 use crate::yosys::{Context, Hierarchy, Netlist, Yosys};
@@ -262,7 +262,7 @@ impl Search<'_> {
                 .collect::<Result<Vec<_>, _>>()
         });
         let mut all = all?.concat();
-        for recipe in &RECIPES {
+        for recipe in if self.job.quick { &QUICK } else { &RECIPES } {
             let done = all.iter().any(|c: &Candidate| c.attempt.recipe == recipe.name);
             let met = choose(&all).is_some_and(Candidate::met);
             if !done && (!met || recipe.name == COMPACT.name) && self.may_meet(recipe, &all) {
