@@ -10,7 +10,7 @@ use crate::library::Library;
 use crate::memory::Placed;
 use crate::opensta::{OpenSta, Timing};
 use crate::process::Slots;
-use crate::recipe::{BALANCED, COMPACT, FAST, KEEN, QUICK, RECIPES, Recipe, SWIFT};
+use crate::recipe::{BALANCED, COMPACT, FAST, KEEN, RECIPES, Recipe, SWIFT};
 use crate::report::{Attempt, ClockGating, Report, breakdown, copies};
 use crate::step::{Done, write};
 use crate::yosys::{Context, Hierarchy, Netlist, Yosys};
@@ -27,8 +27,8 @@ const AIM: f64 = 0.01;
 const TIGHT: f64 = 0.03;
 /// Shortest target, as a part of the period.
 const SHORTEST: f64 = 0.3;
-/// How much faster than expected a recipe may turn out.
-const LUCK: f64 = 0.15;
+/// How much faster than expected a recipe has to turn out, for it to be tried: in the first round, and in the second.
+const LUCK: [f64; 2] = [0.01, 0.15];
 /// How far a netlist may miss the clock for its late paths to be worth a repair, as a part of the period.
 const NEARLY: f64 = 0.04;
 /// Netlists per recipe.
@@ -262,23 +262,26 @@ impl Search<'_> {
                 .collect::<Result<Vec<_>, _>>()
         });
         let mut all = all?.concat();
-        for recipe in if self.job.quick { &QUICK } else { &RECIPES } {
-            let done = all.iter().any(|c: &Candidate| c.attempt.recipe == recipe.name);
-            let met = choose(&all).is_some_and(Candidate::met);
-            if !done && (!met || recipe.name == COMPACT.name) && self.may_meet(recipe, &all) {
-                all.extend(self.adapt(front, hierarchy, recipe)?);
+        for luck in LUCK {
+            for recipe in &RECIPES {
+                let done = all.iter().any(|c: &Candidate| c.attempt.recipe == recipe.name);
+                let met = choose(&all).is_some_and(Candidate::met);
+                if !done && (!met || recipe.name == COMPACT.name) && self.may_meet(recipe, &all, luck) {
+                    all.extend(self.adapt(front, hierarchy, recipe)?);
+                }
             }
         }
         Ok(all)
     }
 
-    /// Whether a recipe can be expected to meet the clock, from how far others got; the fastest always may.
-    fn may_meet(&self, recipe: &Recipe, so_far: &[Candidate]) -> bool {
+    /// Whether a recipe can meet the clock with some luck, from how far others got; the fastest always may, in the end.
+    fn may_meet(&self, recipe: &Recipe, so_far: &[Candidate], luck: f64) -> bool {
         let of_compact =
             |c: &Candidate| c.attempt.timing.min_period_ps / Recipe::named(c.attempt.recipe).relative_delay;
         let shortest = so_far.iter().map(of_compact).reduce(f64::min);
         let expected = shortest.map_or(0.0, |ps| ps * recipe.relative_delay);
-        recipe.name == FAST.name || expected <= (1.0 + LUCK) * self.job.period_ps
+        let last = luck == LUCK[1] && recipe.name == FAST.name;
+        last || expected <= (1.0 + luck) * self.job.period_ps
     }
 
     /// Netlists of one recipe, with the target moved by the slack that came out.
