@@ -68,10 +68,6 @@ pub const FAST: Recipe = Recipe {
 /// All of them, from the smallest netlists to the fastest.
 pub static RECIPES: [Recipe; 6] = [COMPACT, BALANCED, BRISK, SWIFT, KEEN, FAST];
 
-/// In the order for a quick result: `swift` maps in two thirds of the time of `brisk`, and meets the clocks of whole
-/// engines, where `brisk` is hardly ever faster than `balanced`.
-pub static QUICK: [Recipe; 6] = [COMPACT, BALANCED, SWIFT, BRISK, KEEN, FAST];
-
 /// Inputs that a cell drives at most. ABC's own limit of 10 costs two percent of area more, and time where a signal
 /// goes to all elements of a row: it buffers in long chains.
 const FAN_OUT: u32 = 24;
