@@ -89,8 +89,8 @@ pub struct Request<'a> {
     pub scope: &'a str,
     /// Clock, MHz.
     pub mhz: f64,
-    /// Map every module for itself.
-    pub keep_hierarchy: bool,
+    /// Map elements of the accumulator row once for all of them, where there are any.
+    pub element_once: bool,
     /// Take the first netlist that meets the clock.
     pub quick: bool,
     /// Look for the highest frequency too.
@@ -119,6 +119,7 @@ impl Request<'_> {
         let part = self.part()?;
         let boundary = part.boundary(config);
         let part = part.design;
+        let once = if self.element_once { scope::elements(&part) } else { vec![] };
         let top = verilog::identifier(&part.top().name);
         let header = Header::default();
         let memories = memory::place(&part, MACRO, &cells.macros, &header);
@@ -135,7 +136,7 @@ impl Request<'_> {
             folder: self.folder(&cells.platform, &top),
             top,
             period_ps: 1e6 / self.mhz,
-            keep_hierarchy: self.keep_hierarchy,
+            once,
             quick: self.quick,
             fmax: self.fmax,
         })

@@ -5,7 +5,7 @@ use crate::target::{Kind, Target};
 use anyhow::{Context, Result, bail};
 use attention::Config;
 use attention::datapath::Datapath;
-use hdl::{Design, ModuleId};
+use hdl::{Design, ModuleId, verilog};
 use std::collections::BTreeSet;
 
 /// What the whole design is called.
@@ -90,6 +90,11 @@ fn module(target: &Target, scope: &str) -> Result<ModuleId> {
         ),
         _ => bail!("--scope {scope}: several modules begin so: {}", names(design, named.into_iter())),
     }
+}
+
+/// The names in Verilog of what a part has one of per element of an accumulator row; none if it has no rows.
+pub fn elements(part: &Design) -> Vec<String> {
+    instances(part, ELEMENT).into_iter().map(|id| verilog::identifier(&part.module(id).name)).collect()
 }
 
 fn modules(design: &Design) -> impl Iterator<Item = ModuleId> {

@@ -133,7 +133,7 @@ fn an_accelerator_has_power_and_areas_by_purpose() {
         "job.mask=none",
     ];
     let sets: Vec<&str> = sets.iter().flat_map(|set| ["--set", set]).collect();
-    let fixed = ["synth", "tour_accelerator", "--clock", "10", "--quick", "--keep-hierarchy", "--json"];
+    let fixed = ["synth", "tour_accelerator", "--clock", "10", "--quick", "--element-once", "--json"];
     let asked = ["--power", "--keys", "8", "-o", folder.path().to_str().unwrap()];
     let call = flashrtl(&[&fixed[..], &asked, &sets].concat());
     let report = call.env("FLASHRTL_PDK", "").env("FLASHRTL_ORFS", "").succeeds().json();

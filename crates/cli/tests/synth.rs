@@ -106,14 +106,14 @@ fn module_areas_add_up_to_the_netlist() {
     assert_eq!(report["flattened"], true);
 }
 
-/// Without the passes for datapaths everything still works, and the report says what is lost.
+/// Without the passes for datapaths everything still works, elements mapped once too, and the report says what is lost.
 #[test]
 fn old_yosys_stands_in() {
     if !have_tools() || !Command::new("yosys").arg("-V").output().is_ok_and(|o| o.status.success()) {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let args = ["expmul_bf16", "--clock", "100", "--quick", "--keep-hierarchy", "--json"];
+    let args = ["tour", "--clock", "10", "--quick", "--element-once", "--json"];
     let report = report(synth(folder.path(), &args).env("FLASHRTL_YOSYS", "yosys").succeeds());
     assert!(
         report["met"] == true && report["tools"][0].as_str().unwrap().starts_with("Yosys 0."),
@@ -237,8 +237,7 @@ fn a_netlist_with_macros_does_what_the_graph_does() {
     let sets =
         ["array.head_dim=2", "array.query_lanes=1", "array.interleave=2", "accelerator.tile_buffer=sram"];
     let sets: Vec<&str> = sets.iter().flat_map(|set| ["--set", set]).collect();
-    let fixed =
-        ["tour_accelerator", "--platform", "nangate45", "--clock", "20", "--quick", "--keep-hierarchy"];
+    let fixed = ["tour_accelerator", "--platform", "nangate45", "--clock", "20", "--quick", "--element-once"];
     let args = [&fixed[..], &sets, &["--power", "--keys", "8", "--json"]].concat();
     let report = report(synth(folder.path(), &args).env("FLASHRTL_PDK", &pdk).succeeds());
     assert_eq!((&report["power"]["bit_exact"], &report["power"]["macros"]), (&true.into(), &4.into()));

@@ -114,7 +114,7 @@ impl Measure<'_> {
             note: None,
             sdc: format!("create_clock -name clk -period {ANY_PERIOD_NS} [get_ports clk]\n"),
             period_ps: 1e3 * ANY_PERIOD_NS,
-            keep_hierarchy: false,
+            once: vec![],
             quick: true,
             fmax: false,
             folder: self.folder.join(name),

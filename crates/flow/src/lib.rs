@@ -14,6 +14,7 @@
 //! | [`registry`] | the external tools |
 //! | [`yosys`], [`opensta`] | the back-ends |
 //! | [`recipe`] | the ways of mapping logic to cells |
+//! | `join` | modules that were mapped one by one put together |
 //! | `repair` | more drive for the last few late paths |
 //! | [`memory`] | memories in macros of the platform |
 //! | [`clock_gate`] | registers whose clock stands still, instead of multiplexers |
@@ -32,6 +33,7 @@ mod error;
 pub mod export;
 pub mod fit;
 pub mod fusesoc;
+mod join;
 pub mod layout;
 pub mod liberty;
 mod liberty_text;

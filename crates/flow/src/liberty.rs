@@ -120,6 +120,16 @@ impl Cell {
         self.pins.len() as u32
     }
 
+    /// The clock pin, of a cell that has one.
+    pub fn clock(&self) -> Option<usize> {
+        match &self.kind {
+            CellKind::FlipFlop(ff) => Some(ff.clock),
+            CellKind::Memory(memory) => Some(memory.clock),
+            CellKind::ClockGate { clock, .. } => Some(*clock),
+            _ => None,
+        }
+    }
+
     /// Indices of the pins of this direction.
     pub fn pins_of(&self, direction: PinDirection) -> impl Iterator<Item = usize> + '_ {
         (0..self.pins.len()).filter(move |&i| self.pins[i].direction == direction)

@@ -5,8 +5,10 @@
 //! `/` between the names of instances.
 
 mod elaborate;
+mod fan_out;
 mod lex;
 mod parse;
+mod write;
 
 use crate::liberty::Library;
 use std::fmt;
@@ -73,6 +75,16 @@ impl Netlist {
     /// does not have, widths that do not fit.
     pub fn parse(text: &str, top: &str, library: &Library) -> Result<Netlist, NetlistError> {
         elaborate::netlist(&parse::modules(text)?, top, library)
+    }
+
+    /// The text of the netlist, in the same subset: one flat module, with dots for `/` in names.
+    pub fn verilog(&self, library: &Library) -> String {
+        write::verilog(self, library)
+    }
+
+    /// Puts trees of buffers behind nets that drive many pins, clocks aside; nothing where the library has no buffers.
+    pub fn buffer(&mut self, library: &Library) {
+        fan_out::buffer(self, library);
     }
 
     /// The port of this name.

@@ -70,7 +70,7 @@ pub static RECIPES: [Recipe; 6] = [COMPACT, BALANCED, BRISK, SWIFT, KEEN, FAST];
 
 /// Inputs that a cell drives at most. ABC's own limit of 10 costs two percent of area more, and time where a signal
 /// goes to all elements of a row: it buffers in long chains.
-const FAN_OUT: u32 = 24;
+pub(crate) const FAN_OUT: u32 = 24;
 
 impl Recipe {
     /// The recipe of a name that a report gives.

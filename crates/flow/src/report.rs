@@ -7,6 +7,9 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+/// Cells of modules by type; instances of other modules are among them.
+pub(crate) type Modules = BTreeMap<String, BTreeMap<String, u64>>;
+
 /// A design synthesised.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
@@ -31,13 +34,13 @@ pub struct Report {
     /// Memories in macros.
     pub memories: Vec<Placed>,
     /// Where the area is, by module kind, largest first. With modules mapped one by one, so that the sum differs from
-    /// the area of a flat netlist.
+    /// the area of the netlist.
     pub breakdown: Vec<ModuleArea>,
     /// Sum of the breakdown, µm².
     pub breakdown_um2: f64,
     /// Registers whose clock is gated, in the chosen netlist.
     pub clock_gating: ClockGating,
-    /// Whether the chosen netlist is one flat module.
+    /// Whether the chosen netlist was mapped as one flat module, and not some modules once for all their copies.
     pub flattened: bool,
     /// The tools with their versions.
     pub tools: Vec<String>,
@@ -169,11 +172,7 @@ impl std::iter::Sum for Area {
 }
 
 /// The modules of a netlist with their copies, largest total first.
-pub(crate) fn breakdown(
-    modules: &BTreeMap<String, BTreeMap<String, u64>>,
-    top: &str,
-    library: &Library,
-) -> Vec<ModuleArea> {
+pub(crate) fn breakdown(modules: &Modules, top: &str, library: &Library) -> Vec<ModuleArea> {
     let copies = copies(modules, top);
     let row = |(module, copies): (&str, u64)| {
         let each = Area::of(&modules[module], library);
@@ -185,21 +184,13 @@ pub(crate) fn breakdown(
 }
 
 /// Copies of each module below the top, and of the top itself.
-pub(crate) fn copies<'m>(
-    modules: &'m BTreeMap<String, BTreeMap<String, u64>>,
-    top: &'m str,
-) -> BTreeMap<&'m str, u64> {
+pub(crate) fn copies<'m>(modules: &'m Modules, top: &'m str) -> BTreeMap<&'m str, u64> {
     let mut copies = BTreeMap::new();
     count(modules, top, 1, &mut copies);
     copies
 }
 
-fn count<'m>(
-    modules: &'m BTreeMap<String, BTreeMap<String, u64>>,
-    module: &'m str,
-    times: u64,
-    copies: &mut BTreeMap<&'m str, u64>,
-) {
+fn count<'m>(modules: &'m Modules, module: &'m str, times: u64, copies: &mut BTreeMap<&'m str, u64>) {
     *copies.entry(module).or_default() += times;
     for (name, instances) in modules[module].iter().filter(|(name, _)| modules.contains_key(*name)) {
         count(modules, name, times * instances, copies);

@@ -1,4 +1,4 @@
-//! A run of a tool, kept: nothing is run again whose inputs are the same.
+//! A run of a tool, or work of our own, kept: nothing is run again whose inputs are the same.
 //!
 //! A step has a folder of its own whose name ends in a hash of everything that it depends on: the tool's version, the
 //! scripts, the contents of the input files. The folder gets this name when the step has succeeded; a folder of that
@@ -88,6 +88,18 @@ impl Step<'_> {
         timeout: Duration,
         command: impl FnOnce() -> Command,
     ) -> Result<Done, FlowError> {
+        self.make(root, |folder| self.run(root, folder, timeout, command()))
+    }
+
+    /// Takes the result of an earlier run from `root`, or lets `work` leave it in a new folder there.
+    ///
+    /// # Errors
+    /// As `work`, or when the folder cannot be written.
+    pub(crate) fn make(
+        &self,
+        root: &Path,
+        work: impl FnOnce(&Path) -> Result<(), FlowError>,
+    ) -> Result<Done, FlowError> {
         let key = self.key();
         let folder = root.join(format!("{}-{}", self.name, &key[..DIGITS]));
         if let Some(stamp) = self.earlier(&folder) {
@@ -99,7 +111,7 @@ impl Step<'_> {
             .map_err(FlowError::io(root))?;
         self.fill(part.path())?;
         let start = Instant::now();
-        self.run(root, part.path(), timeout, command())?;
+        work(part.path())?;
         let stamp = Stamp { tool: self.tool.into(), seconds: start.elapsed().as_secs_f64() };
         let text = serde_json::to_string(&stamp).expect("a stamp is plain data");
         fs::write(part.path().join(STAMP), text).map_err(FlowError::io(part.path()))?;

@@ -55,8 +55,9 @@ pub struct Job {
     pub sdc: String,
     /// Clock period, ps.
     pub period_ps: f64,
-    /// Map every module for itself, instead of one flat module: faster for large designs, and a little larger.
-    pub keep_hierarchy: bool,
+    /// Modules that are mapped once for all their copies, what is between them flat: faster for large designs, and a
+    /// little larger. If there are none the design is mapped as one flat module.
+    pub once: Vec<String>,
     /// Take the first netlist that meets the clock.
     pub quick: bool,
     /// Look for the highest frequency as well.
@@ -168,8 +169,12 @@ impl Search<'_> {
         let fastest =
             if self.job.fmax { Some(self.fastest(&front, hierarchy, &mut candidates)?) } else { None };
         let chosen = choose(&candidates).expect("each recipe gives a netlist");
-        let parts = self.parts(hierarchy, chosen)?;
-        let library = &self.flow.library;
+        let parts = self.parts(chosen)?;
+        let (library, flattened) = (&self.flow.library, hierarchy == Hierarchy::Flat);
+        let clock_gating = match flattened {
+            true => self.clock_gating(&front, &chosen.netlist)?,
+            false => self.clock_gating(&self.front(Hierarchy::All)?, &parts)?,
+        };
         let breakdown = breakdown(&parts.modules, &self.job.top, library);
         let netlist = self.job.folder.join("netlist.v");
         write(&netlist, &chosen.netlist.done.read("netlist.v")?)?;
@@ -185,8 +190,8 @@ impl Search<'_> {
             memories: self.job.memories.clone(),
             breakdown_um2: breakdown.iter().map(|row| row.total_um2).sum(),
             breakdown,
-            clock_gating: self.clock_gating(&front, chosen)?,
-            flattened: hierarchy == Hierarchy::Flat,
+            clock_gating,
+            flattened,
             tools: self.flow.tools(),
             note: self.note(),
             liberty: library.sources.clone(),
@@ -204,7 +209,7 @@ impl Search<'_> {
     }
 
     fn hierarchy(&self) -> Hierarchy {
-        if self.job.keep_hierarchy { Hierarchy::Kept } else { Hierarchy::Flat }
+        if self.job.once.is_empty() { Hierarchy::Flat } else { Hierarchy::Some }
     }
 
     fn say(&self, what: &str) {
@@ -214,7 +219,12 @@ impl Search<'_> {
     fn front(&self, hierarchy: Hierarchy) -> Result<Done, FlowError> {
         let _slot = self.flow.slots.take();
         self.say("elaborating");
-        self.context.front(&self.job.files, &self.job.top, hierarchy, self.ungated().is_none())
+        let (job, gated) = (self.job, self.ungated().is_none());
+        let front = |hierarchy| self.context.front(&job.files, &job.top, hierarchy, gated);
+        match hierarchy {
+            Hierarchy::Some => self.context.dissolve(&front(Hierarchy::All)?, &job.once),
+            _ => front(hierarchy),
+        }
     }
 
     /// Why clocks are not gated; none if they are.
@@ -227,11 +237,12 @@ impl Search<'_> {
         }
     }
 
-    fn clock_gating(&self, front: &Done, chosen: &Candidate) -> Result<ClockGating, FlowError> {
+    /// What is behind clock gates in a netlist whose modules are those of `front`.
+    fn clock_gating(&self, front: &Done, netlist: &Netlist) -> Result<ClockGating, FlowError> {
         if let Some(why) = self.ungated() {
             return Ok(ClockGating { off: Some(why), ..ClockGating::default() });
         }
-        let (modules, behind) = (&chosen.netlist.modules, self.context.gated_flops(front)?);
+        let (modules, behind) = (&netlist.modules, self.context.gated_flops(front)?);
         let gates = |cells: &BTreeMap<String, u64>| {
             let names = self.flow.library.clock_gates.iter().map(|gate| &gate.name);
             names.filter_map(|name| cells.get(name)).sum::<u64>()
@@ -350,7 +361,10 @@ impl Search<'_> {
     ) -> Result<Candidate, FlowError> {
         let _slot = self.flow.slots.take();
         self.say(&format!("mapping, recipe {} for {target_ps} ps", recipe.name));
-        let netlist = self.context.map(front, hierarchy, recipe, target_ps)?;
+        let mut netlist = self.context.map(front, hierarchy, recipe, target_ps)?;
+        if hierarchy == Hierarchy::Some {
+            netlist = self.context.join(&netlist, &self.job.top)?;
+        }
         self.measure(netlist, recipe, target_ps, 0)
     }
 
@@ -358,7 +372,7 @@ impl Search<'_> {
     fn repaired(&self, candidate: Candidate, recipe: &'static Recipe) -> Result<Candidate, FlowError> {
         let slack = candidate.attempt.timing.slack_ps;
         let late_by_little = (-NEARLY * self.job.period_ps..0.0).contains(&slack);
-        if self.hierarchy() == Hierarchy::Kept || !late_by_little {
+        if !late_by_little {
             return Ok(candidate);
         }
         let _slot = self.flow.slots.take();
@@ -393,15 +407,12 @@ impl Search<'_> {
     }
 
     /// The design with its modules apart, mapped like the chosen netlist.
-    fn parts(&self, hierarchy: Hierarchy, chosen: &Candidate) -> Result<Netlist, FlowError> {
-        if hierarchy == Hierarchy::Kept {
-            return Ok(chosen.netlist.clone());
-        }
-        let front = self.front(Hierarchy::Kept)?;
+    fn parts(&self, chosen: &Candidate) -> Result<Netlist, FlowError> {
+        let front = self.front(Hierarchy::All)?;
         let _slot = self.flow.slots.take();
         self.say("mapping module by module");
         let recipe = Recipe::named(chosen.attempt.recipe);
-        self.context.map(&front, Hierarchy::Kept, recipe, chosen.attempt.target_ps)
+        self.context.map(&front, Hierarchy::All, recipe, chosen.attempt.target_ps)
     }
 }
 

@@ -10,6 +10,7 @@ use crate::library::Library;
 use crate::memory::{self, Macro};
 use crate::process::LOG;
 use crate::recipe::Recipe;
+use crate::report::Modules;
 use crate::step::{Done, Input, Step, digest};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -158,13 +159,25 @@ pub(crate) struct Context<'a> {
     pub(crate) timeout: Duration,
 }
 
-/// What is kept between two modules.
+/// Which modules are mapped for themselves, once for all their copies.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Hierarchy {
-    /// Nothing: one flat module.
+    /// None: one flat module.
     Flat,
-    /// Every module is mapped for itself, once for all its copies.
-    Kept,
+    /// Some; what is between them is flat.
+    Some,
+    /// All.
+    All,
+}
+
+impl Hierarchy {
+    fn word(self) -> &'static str {
+        match self {
+            Hierarchy::Flat => "flat",
+            Hierarchy::Some => "once",
+            Hierarchy::All => "hier",
+        }
+    }
 }
 
 /// A mapped design.
@@ -172,18 +185,9 @@ pub(crate) enum Hierarchy {
 pub(crate) struct Netlist {
     pub(crate) done: Done,
     /// Cells of each module by type; instances of other modules are among them.
-    pub(crate) modules: BTreeMap<String, BTreeMap<String, u64>>,
+    pub(crate) modules: Modules,
     /// The longest path between flip-flops and ports as ABC sees it, ps; none without logic.
     pub(crate) reached_ps: Option<f64>,
-}
-
-impl Hierarchy {
-    fn word(self) -> &'static str {
-        match self {
-            Hierarchy::Flat => "flat",
-            Hierarchy::Kept => "hier",
-        }
-    }
 }
 
 impl Context<'_> {
@@ -226,6 +230,20 @@ impl Context<'_> {
         self.step(&format!("front-{}", hierarchy.word()), inputs, vec![("run.ys", script)], outputs)
     }
 
+    /// Flattens what [`Context::front`] left of all modules, but for some.
+    pub(crate) fn dissolve(&self, front: &Done, kept: &[String]) -> Result<Done, FlowError> {
+        let script = format!(
+            "read_rtlil kept.il\n\
+             setattr -mod -set keep_hierarchy 1 {}\n\
+             flatten\n\
+             opt -purge\n\
+             write_rtlil design.il\n",
+            kept.join(" ")
+        );
+        let inputs = vec![Input { name: "kept.il".into(), ..front.input("design.il") }];
+        self.step("dissolve", inputs, vec![("run.ys", script)], &["design.il"])
+    }
+
     /// Gates the clocks of registers with enables. Resets by the clock become logic first: a gate would hold them off.
     fn gating(&self) -> String {
         format!(
@@ -239,12 +257,13 @@ impl Context<'_> {
     /// Flip-flops of each module that [`Context::front`] put behind clock gates.
     pub(crate) fn gated_flops(&self, front: &Done) -> Result<BTreeMap<String, u64>, FlowError> {
         let count = |name: &str| {
-            let modules = cell_counts(&front.read(name)?)
-                .map_err(|e| FlowError::new(format!("{}: {e}", front.path(name).display())))?;
             let enabled = |cells: BTreeMap<String, u64>| {
                 cells.iter().filter(|(name, _)| name.starts_with("$_DFFE_")).map(|(_, n)| n).sum::<u64>()
             };
-            Ok(modules.into_iter().map(|(name, cells)| (name, enabled(cells))).collect::<BTreeMap<_, _>>())
+            let modules = counts(front, name)?.into_iter();
+            Ok::<_, FlowError>(
+                modules.map(|(name, cells)| (name, enabled(cells))).collect::<BTreeMap<_, _>>(),
+            )
         };
         let (mut free, gated) = (count(FREE)?, count(GATED)?);
         free.iter_mut().for_each(|(name, n)| *n -= gated[name]);
@@ -278,8 +297,7 @@ impl Context<'_> {
         let inputs = vec![front.input("design.il"), self.library.input()];
         let name = format!("map-{}-{}-{target_ps}", hierarchy.word(), recipe.name);
         let done = self.step(&name, inputs, scripts, &["netlist.v", "stat.json"])?;
-        let modules = cell_counts(&done.read("stat.json")?)
-            .map_err(|e| FlowError::new(format!("{}: {e}", done.path("stat.json").display())))?;
+        let modules = counts(&done, "stat.json")?;
         let reached_ps = reached(&done.read(LOG)?);
         Ok(Netlist { done, modules, reached_ps })
     }
@@ -306,20 +324,23 @@ fn reached(log: &str) -> Option<f64> {
     log.lines().filter_map(delay).reduce(f64::max)
 }
 
-/// Cells of each module by type, of `stat -json`.
-fn cell_counts(text: &str) -> Result<BTreeMap<String, BTreeMap<String, u64>>, serde_json::Error> {
-    #[derive(Deserialize)]
-    struct Stat {
-        modules: BTreeMap<String, Module>,
-    }
+/// Cells of each module by type, of a file that `stat -json` made.
+fn counts(done: &Done, name: &str) -> Result<Modules, FlowError> {
+    cell_counts(&done.read(name)?).map_err(|e| FlowError::new(format!("{}: {e}", done.path(name).display())))
+}
+
+fn cell_counts(text: &str) -> Result<Modules, serde_json::Error> {
     #[derive(Deserialize)]
     struct Module {
         num_cells_by_type: BTreeMap<String, u64>,
     }
-    let stat: Stat = serde_json::from_str(text)?;
+    const KEY: &str = "\"modules\":";
+    // Yosys 0.23 goes on with the tree of modules as plain text: nothing behind this value is read.
+    let modules = text.find(KEY).map_or("", |at| &text[at + KEY.len()..]);
+    let modules = BTreeMap::<String, Module>::deserialize(&mut serde_json::Deserializer::from_str(modules))?;
     let plain =
         |(name, module): (String, Module)| (name.trim_start_matches('\\').into(), module.num_cells_by_type);
-    Ok(stat.modules.into_iter().map(plain).collect())
+    Ok(modules.into_iter().map(plain).collect())
 }
 
 #[cfg(test)]
@@ -340,7 +361,8 @@ mod tests {
 
     #[test]
     fn counts_are_read_by_module() {
-        let text = r#"{"modules": {"\\a": {"num_cells": 3, "num_cells_by_type": {"INV": 2, "b": 1}}}}"#;
+        let text = r#"{"modules": {"\\a": {"num_cells": 3, "num_cells_by_type": {"INV": 2, "b": 1}}}, b 1 }"#;
         assert_eq!(cell_counts(text).unwrap()["a"]["INV"], 2);
+        assert!(cell_counts("{}").is_err() && cell_counts("").is_err());
     }
 }

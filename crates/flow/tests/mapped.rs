@@ -1,10 +1,10 @@
 //! A pipelined adder mapped by the real tools to osu018: its netlist against the graph simulator bit for bit, its
-//! toggles against Icarus, its power with loads from OpenSTA.
+//! toggles against Icarus, its power with loads from OpenSTA; and a dot product whose terms are mapped once.
 
 mod support;
 
 use flow::activity::{Activity, Check, PowerUp, Program, ReplayError, replay};
-use flow::liberty::Library;
+use flow::liberty::{Library, PinDirection};
 use flow::netlist::Netlist;
 use flow::power::{Loads, Timed, estimate};
 use flow::{Flow, Job, OpenSta, Places, Platform, Report};
@@ -31,12 +31,13 @@ fn table(path: &str) -> toml::Table {
     std::fs::read_to_string(Path::new(folder).join(path)).unwrap().parse().unwrap()
 }
 
-/// bf16 addition in several stages.
-fn adder() -> Design {
+/// An operator for bf16 in several stages.
+fn operator(name: &str, length: u32) -> Design {
     let model: DelayModel = table("nangate45.toml")["delay_model"]["1"].clone().try_into().unwrap();
     let timing = Timing { period_ps: 800.0, model: Arc::new(model) };
-    let operator = arith::registry::find("fp-add").unwrap();
+    let operator = arith::registry::find(name).unwrap();
     let params = arith::operator::Params::new(operator, numerics::catalog::parse("bf16").unwrap());
+    let params = arith::operator::Params { length, ..params };
     arith::registry::elaborate(operator, &params, Some(timing), Reset::default()).unwrap()
 }
 
@@ -47,7 +48,12 @@ struct Mapped {
     netlist: Netlist,
 }
 
+/// The adder, flat.
 fn mapped(folder: &Path, period_ps: f64) -> Option<Mapped> {
+    synthesised(folder, operator("fp-add", 1), period_ps, &[])
+}
+
+fn synthesised(folder: &Path, design: Design, period_ps: f64, once: &[&str]) -> Option<Mapped> {
     support::file_or_skip(support::OSU018, "qflow-tech-osu018")?;
     if let Some(why) = flow::registry::BACKENDS.iter().find_map(|backend| (backend.find)().err()) {
         return support::skip(&why.to_string());
@@ -55,18 +61,17 @@ fn mapped(folder: &Path, period_ps: f64) -> Option<Mapped> {
     let platform = Platform::new("osu018", "", &table("osu018.toml")).unwrap();
     let places = Places { liberty: vec![], pdk: None, orfs: None };
     let cells = flow::Library::prepare(&platform, &places, folder).unwrap();
-    let design = adder();
     let files = verilog::write(&design, &verilog::Header::default()).into_iter();
     let files = files.filter(|f| f.name.ends_with(".v")).map(|f| (f.name, f.text)).collect();
     let job = Job {
-        design: "adder".into(),
+        design: "design".into(),
         top: design.top().name.to_string(),
         files,
         memories: vec![],
         note: None,
         sdc: format!("create_clock -name clk -period {} [get_ports clk]\n", period_ps / 1e3),
         period_ps,
-        keep_hierarchy: false,
+        once: once.iter().map(|name| name.to_string()).collect(),
         quick: true,
         fmax: false,
         folder: folder.to_path_buf(),
@@ -136,6 +141,36 @@ fn late_paths_get_larger_cells() {
     println!("{} cells of {} resized: {:?}", repaired.resized, repaired.area.cells, repaired.timing.slack_ps);
     assert!(repaired.resized < repaired.area.cells / 4);
     let netlist = Netlist::read(&repaired.folder.join("netlist.v"), &report.top, &library).unwrap();
+    let program = Program::new(&netlist, &library, "clk").unwrap();
+    let (inputs, outputs) = recording(&design, 1000, 1);
+    replay(&program, &design, &[(&inputs, &outputs)], Check::default()).unwrap();
+}
+
+/// The terms of a dot product are mapped once; together with all else they are one flat netlist that answers as the
+/// graph does, and no net in it but the clock reaches more cells than one buffer may.
+#[test]
+fn modules_that_are_repeated_are_mapped_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let design = operator("fused-dot", 32);
+    let Some(Mapped { design, report, library, netlist }) =
+        synthesised(folder.path(), design, PERIOD_PS, &["dot_term_e8m7"])
+    else {
+        return;
+    };
+    let text = std::fs::read_to_string(report.chosen.folder.join("mapped.v")).unwrap();
+    let modules = text.lines().filter(|line| line.starts_with("module ")).count();
+    assert!(modules == 2 && text.contains("module dot_term"), "{modules} modules");
+    assert!(!report.flattened && report.met, "{:?}", report.chosen);
+    assert_eq!(report.chosen.area.cells, netlist.instances.len() as u64);
+    assert!((report.chosen.area.um2 / netlist.area(&library) - 1.0).abs() < 1e-9);
+    let clock = netlist.port("clk").unwrap().bits[0];
+    let mut readers = vec![0; netlist.nets.len()];
+    for instance in &netlist.instances {
+        let inputs = library.cells()[instance.cell].pins_of(PinDirection::Input);
+        inputs.filter_map(|pin| instance.pins[pin]).for_each(|net| readers[net as usize] += 1);
+    }
+    let data = readers.iter().enumerate().skip(2).filter(|(net, _)| *net != clock as usize);
+    assert!(*data.map(|(_, readers)| readers).max().unwrap() <= 24);
     let program = Program::new(&netlist, &library, "clk").unwrap();
     let (inputs, outputs) = recording(&design, 1000, 1);
     replay(&program, &design, &[(&inputs, &outputs)], Check::default()).unwrap();

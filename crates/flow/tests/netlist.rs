@@ -1,8 +1,11 @@
-//! Reading netlists: the subset, flattening, and what is said about anything else.
+//! Reading netlists: the subset, flattening, and what is said about anything else. Writing them, and buffers in them.
 
 mod support;
 
-use flow::netlist::{Netlist, ONE, ZERO};
+use flow::liberty::Library;
+use flow::netlist::{Instance, NetId, Netlist, ONE, Port, ZERO};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
 
 fn parse(text: &str) -> Result<Netlist, String> {
     Netlist::parse(text, "top", &support::tiny()).map_err(|e| e.to_string())
@@ -76,5 +79,107 @@ fn errors_say_where() {
     for (text, expected) in cases {
         let error = parse(text).unwrap_err();
         assert!(error.contains(expected), "{text}\ngave {error}\nnot {expected}");
+    }
+}
+
+/// Outputs that are inputs, constants or one net, and names that need a backslash, are what they were after writing.
+#[test]
+fn what_is_written_is_read_back() {
+    let text = "module part(x, y); input [1:0] x; output [1:0] y; wire m;
+           AND2 g(.A(x[0]), .B(x[1]), .Y(m)); DFF f(.D(m), .CK(x[0]), .Q(y[0]), .QN()); INV i(.A(m), .Y(y[1]));
+         endmodule
+         module top(b, a, y, z, same, one); output [1:0] y, z; input [1:0] a; input b; output same, one;
+           part \\u[0] (.x({a[0], b}), .y(y)); part \\u[1] (.x({1'b1, b}), .y(z));
+           assign same = a[1]; assign one = 1'b1;
+         endmodule";
+    let netlist = parse(text).unwrap();
+    let written = netlist.verilog(&support::tiny());
+    let again = parse(&written).unwrap();
+    assert_eq!(shape(&again), shape(&netlist), "{written}");
+    assert!(written.contains("wire \\u[1].m ;") && !written.contains('/'), "{written}");
+    assert_eq!(again.verilog(&support::tiny()), written);
+}
+
+/// What a netlist is but for the names of nets and cells: nets are numbered as they occur.
+fn shape(netlist: &Netlist) -> String {
+    let mut numbers: BTreeMap<NetId, NetId> = BTreeMap::from([(ZERO, ZERO), (ONE, ONE)]);
+    let mut number = |net: NetId| {
+        let next = numbers.len() as NetId;
+        *numbers.entry(net).or_insert(next)
+    };
+    let port = |p: &Port| Port { bits: p.bits.iter().map(|net| number(*net)).collect(), ..p.clone() };
+    let ports: Vec<Port> = netlist.ports.iter().map(port).collect();
+    let mut cell = |i: &Instance| (i.cell, i.pins.iter().map(|net| net.map(&mut number)).collect::<Vec<_>>());
+    let cells: Vec<_> = netlist.instances.iter().map(&mut cell).collect();
+    format!("{ports:?}\n{cells:?}")
+}
+
+/// The library of our own making, with buffers of 10 and 40 fF.
+fn with_buffers() -> Library {
+    let buffer = |name: &str, area: u32, pf: f64| {
+        format!(
+            "cell ({name}) {{ area : {area}; pin (A) {{ direction : input; capacitance : {pf}; }} \
+             pin (Y) {{ direction : output; function : \"A\"; }} }}\n"
+        )
+    };
+    let text = support::TINY.trim_end().strip_suffix('}').unwrap();
+    Library::parse(&format!("{text}{}{}}}", buffer("BUF4", 6, 0.04), buffer("BUF1", 3, 0.01))).unwrap()
+}
+
+/// Gates and flip-flops on two inputs each of `sources` nets, which a flip-flop drives each.
+fn broadcasts(reads: &[(usize, usize)], sources: usize) -> String {
+    let gate = |(i, (a, b)): (usize, &(usize, usize))| {
+        format!("AND2 g{i}(.A(n[{a}]), .B(n[{b}]), .Y(y[{i}])); DFF f{i}(.D(n[{b}]), .CK(clk), .Q());\n")
+    };
+    let gates: String = reads.iter().enumerate().map(gate).collect();
+    let source = |i| format!("DFF s{i}(.D(d), .CK(clk), .Q(n[{i}]));\n");
+    let (top, last) = (sources - 1, reads.len() - 1);
+    format!(
+        "module top(clk, d, y); input clk, d; output [{last}:0] y; wire [{top}:0] n;\n{}{gates}endmodule\n",
+        (0..sources).map(source).collect::<String>()
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Every pin still gets what it got, through buffers; none drives too much, and nothing touches the clock.
+    #[test]
+    fn buffers_pass_on_what_was_there(
+        reads in prop::collection::vec((0..3usize, 0..3usize), 1..900)
+    ) {
+        let library = with_buffers();
+        let before = Netlist::parse(&broadcasts(&reads, 3), "top", &library).unwrap();
+        let mut after = before.clone();
+        after.buffer(&library);
+        let is_buffer = |i: &Instance| library.cells()[i.cell].name.starts_with("BUF");
+        let mut drivers = BTreeMap::new();
+        let mut pins: BTreeMap<NetId, usize> = BTreeMap::new();
+        for instance in &after.instances {
+            let cell = &library.cells()[instance.cell];
+            let input = |pin: &usize| instance.pins[*pin].is_some();
+            for pin in cell.pins_of(flow::liberty::PinDirection::Input).filter(input) {
+                *pins.entry(instance.pins[pin].unwrap()).or_default() += 1;
+            }
+            if is_buffer(instance) {
+                drivers.insert(instance.pins[1].unwrap(), instance.pins[0].unwrap());
+            }
+        }
+        let source = |mut net: NetId| {
+            while let Some(next) = drivers.get(&net) {
+                net = *next;
+            }
+            net
+        };
+        for (old, new) in before.instances.iter().zip(&after.instances) {
+            let passed: Vec<_> = new.pins.iter().map(|net| net.map(source)).collect();
+            prop_assert_eq!(&old.pins, &passed);
+        }
+        let clock = after.port("clk").unwrap().bits[0];
+        prop_assert_eq!(pins[&clock], reads.len() + 3);
+        prop_assert!(pins.iter().all(|(net, n)| *net == clock || *n <= 24), "{:?}", pins);
+        prop_assert!(after.instances[before.instances.len()..].iter().all(is_buffer));
+        let again = Netlist::parse(&after.verilog(&library), "top", &library).unwrap();
+        prop_assert_eq!(shape(&again), shape(&after));
     }
 }

@@ -44,9 +44,9 @@ pub struct Args {
     /// module by its name or the beginning of its name
     #[arg(long, value_name = "MODULE", default_value = scope::WHOLE)]
     scope: String,
-    /// Map every module for itself: faster for large designs, and a little larger
+    /// Map elements of the accumulator row once for all of them: faster for large designs, and a little larger
     #[arg(long)]
-    keep_hierarchy: bool,
+    element_once: bool,
     /// Take the first netlist that meets the clock, not the smallest
     #[arg(long)]
     quick: bool,
@@ -110,7 +110,7 @@ impl Args {
             target,
             scope: &self.scope,
             mhz,
-            keep_hierarchy: self.keep_hierarchy,
+            element_once: self.element_once,
             quick: self.quick,
             fmax: self.fmax,
             output: &self.output,
@@ -290,8 +290,7 @@ fn modules(report: &Report) -> String {
         ]);
     }
     rows.push(vec!["sum".into(), String::new(), String::new(), rounded(report.breakdown_um2), String::new()]);
-    let own = if report.flattened { "own area, mapped module by module" } else { "own area" };
-    let columns = [own, ">copies", ">µm² each", ">µm²", ">share"];
+    let columns = ["own area, mapped module by module", ">copies", ">µm² each", ">µm²", ">share"];
     table(&columns, rows).lines().map(|line| format!("  {line}\n")).collect()
 }
 

@@ -44,7 +44,7 @@ pub struct Point {
     /// Clock, MHz.
     pub mhz: f64,
     /// It is mapped module by module.
-    pub hierarchical: bool,
+    pub element_once: bool,
 }
 
 impl Case {
@@ -64,12 +64,12 @@ impl Case {
 }
 
 impl Point {
-    /// How long the tools take for a part of it, roughly, in arbitrary units: the more, the longer its rows are, if every
-    /// element is mapped for itself.
+    /// How long the tools take for a part of it, roughly, in arbitrary units: the more, the longer its rows are, less so if
+    /// elements are mapped once.
     pub fn weight(&self, scope: &str) -> f64 {
         let elements = self.target.config.engine().map_or(1, |engine| engine.array.head_dim);
         let copies = if scope == scope::ELEMENT { 1.0 } else { f64::from(elements) };
-        4.0 + copies * if self.hierarchical { 0.3 } else { 1.0 }
+        4.0 + copies * if self.element_once { 0.7 } else { 1.0 }
     }
 }
 
@@ -168,8 +168,8 @@ impl Builder<'_> {
     fn point(&self, target: Arc<Target>) -> Result<Point> {
         let mhz = clock(self.study.mhz, self.platform, &target.config)?;
         let elements = target.config.engine().map_or(0, |engine| engine.array.head_dim);
-        let hierarchical = self.study.hierarchical_from.is_some_and(|from| elements >= from);
-        Ok(Point { target, mhz, hierarchical })
+        let element_once = self.study.element_once_from.is_some_and(|from| elements >= from);
+        Ok(Point { target, mhz, element_once })
     }
 }
 
@@ -188,7 +188,7 @@ mod tests {
         mhz = 500
         baseline = ["fa2"]
         set = { array.query_lanes = 1 }
-        hierarchical_from = 8
+        element_once_from = 8
         [[view]]
         scope = "element"
         interleave = "same"
@@ -231,8 +231,8 @@ mod tests {
         assert_eq!(slots(0), [slots(0)[1]; 2]);
         let point = &plan.cases[1].points[0];
         let array = point.target.config.engine().unwrap().array;
-        assert_eq!((array.head_dim, array.query_lanes, point.mhz, point.hierarchical), (8, 1, 500.0, true));
-        assert!(!plan.cases[0].points[0].hierarchical);
+        assert_eq!((array.head_dim, array.query_lanes, point.mhz, point.element_once), (8, 1, 500.0, true));
+        assert!(!plan.cases[0].points[0].element_once);
     }
 
     #[test]

@@ -191,7 +191,7 @@ impl<'a> Work<'a> {
             target: &point.target,
             scope: place.scope,
             mhz: point.mhz,
-            keep_hierarchy: point.hierarchical,
+            element_once: point.element_once,
             quick: study.quick,
             fmax: study.fmax,
             output: self.around.output,

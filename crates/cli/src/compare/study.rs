@@ -41,8 +41,8 @@ pub struct Study {
     /// Look for the highest frequency too.
     #[serde(default)]
     pub fmax: bool,
-    /// Rows of so many elements and more are mapped module by module.
-    pub hierarchical_from: Option<u32>,
+    /// In rows of so many elements and more the element is mapped once for all its copies.
+    pub element_once_from: Option<u32>,
     /// What of the designs is compared.
     #[serde(rename = "view")]
     pub views: Vec<View>,
@@ -200,7 +200,7 @@ impl Study {
             groups: vec![],
             quick: false,
             fmax: false,
-            hierarchical_from: None,
+            element_once_from: None,
             views: vec![view],
             designs: configs.iter().map(variant).collect(),
         };

@@ -3,7 +3,7 @@
 use super::clock::{self, ClockNet};
 use super::memory::Ram;
 use super::ops::{Emitter, Run, Slot, schedule};
-use super::probe::{Event, Probe, clock_pin, probes, pulse};
+use super::probe::{Event, Probe, probes, pulse};
 use crate::liberty::{Cell, CellKind, Expr, Library, PinDirection};
 use crate::netlist::{Instance, NetId, Netlist, ONE, Port, ZERO};
 use std::collections::HashMap;
@@ -343,7 +343,7 @@ impl<'n> Compiler<'n> {
         let mut watches = vec![];
         for placed in instances {
             let probes = kinds.entry(placed.instance.cell).or_insert_with(|| probes(placed.cell));
-            let clock = clock_pin(placed.cell).and_then(|pin| placed.instance.pins[pin]);
+            let clock = placed.cell.clock().and_then(|pin| placed.instance.pins[pin]);
             let gates = clock.and_then(|net| self.network.get(&net)).map(|clock| clock.gates.clone());
             let (reaches, variable) = (gates.map_or(ZERO, |gates| self.pulse(&gates)), pulse(placed.cell));
             let place = |v: u32| if v == variable { reaches } else { placed.slots[v as usize] };

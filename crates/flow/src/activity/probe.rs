@@ -60,19 +60,9 @@ pub fn pulse(cell: &Cell) -> u32 {
     cell.state() + 1
 }
 
-/// The clock pin of a cell that has one.
-pub(super) fn clock_pin(cell: &Cell) -> Option<usize> {
-    match &cell.kind {
-        CellKind::FlipFlop(ff) => Some(ff.clock),
-        CellKind::Memory(memory) => Some(memory.clock),
-        CellKind::ClockGate { clock, .. } => Some(*clock),
-        _ => None,
-    }
-}
-
 /// Everything that is counted at an instance of the cell.
 pub fn probes(cell: &Cell) -> Vec<Probe> {
-    let clock = clock_pin(cell);
+    let clock = cell.clock();
     let mut all = vec![];
     let mut push = |event, when: &Expr, meaning| {
         let parts = states(cell, event, when).into_iter();
@@ -104,7 +94,7 @@ pub fn probes(cell: &Cell) -> Vec<Probe> {
 /// A condition in terms of what is simulated, in parts that each hold for a share of the cycle; impossible parts are
 /// left out. The clock is low for one half of every cycle, and high for the other if there is a pulse.
 fn states(cell: &Cell, event: Event, when: &Expr) -> Vec<(Expr, f64)> {
-    let clock = clock_pin(cell).map(|pin| pin as u32);
+    let clock = cell.clock().map(|pin| pin as u32);
     let when = gated_outputs(cell, event, when);
     let internal = (0..cell.pins.len()).filter(|&i| cell.pins[i].direction == PinDirection::Other);
     let unseen = internal.map(|i| i as u32).find(|&i| when.mentions(i));

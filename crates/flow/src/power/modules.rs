@@ -53,7 +53,7 @@ pub(super) fn paths(netlist: &Netlist, library: &Library) -> Vec<String> {
 fn named_part(name: &str) -> Option<String> {
     let made_up = |last: &str| last.starts_with('_') && last.ends_with('_') || last.contains('$');
     let (path, last) = split(name);
-    if made_up(last) { hierarchical(name) } else { Some(collapsed(path)) }
+    (!path.is_empty() || !made_up(last)).then(|| collapsed(path))
 }
 
 /// The path of an instance of a netlist that kept its hierarchy.
@@ -92,6 +92,7 @@ mod tests {
         assert_eq!(named_part("row_q[2][5]").as_deref(), Some(""));
         assert_eq!(named_part("_0123_"), None);
         assert_eq!(named_part("u_x/_0123_").as_deref(), Some("u_x"));
+        assert_eq!(named_part("u_x._0123_").as_deref(), Some("u_x"));
         assert_eq!(shared("u_a.u_b.u_c", "u_a.u_b2"), "u_a");
         assert_eq!(shared("", "u_a"), "");
     }

@@ -238,6 +238,6 @@ fn verdict(point: &PointResults, f: &Figures) -> Markup {
             Some(why) => span.warn { (why) },
             None => (exact),
         }
-        @if !f.flattened { ", by module" }
+        @if !f.flattened { ", element mapped once" }
     }
 }
