@@ -82,7 +82,8 @@ impl Netlist {
         write::verilog(self, library)
     }
 
-    /// Puts trees of buffers behind nets that drive many pins, clocks aside; nothing where the library has no buffers.
+    /// Puts trees of buffers behind nets that drive many pins, clocks aside, in place of buffers that are there; nothing
+    /// where the library has none.
     pub fn buffer(&mut self, library: &Library) {
         fan_out::buffer(self, library);
     }

@@ -34,7 +34,7 @@ pub(super) fn verilog(netlist: &Netlist, library: &Library) -> String {
 /// What nets are called in the text.
 struct Names {
     nets: Vec<String>,
-    /// Nets that are no bits of ports.
+    /// Nets on pins that are no bits of ports.
     wires: Vec<String>,
     /// Bits of outputs that are called after another bit, or constant.
     assigned: Vec<(String, NetId)>,
@@ -56,11 +56,17 @@ impl Names {
                 }
             }
         }
+        let mut used = vec![false; netlist.nets.len()];
+        netlist
+            .instances
+            .iter()
+            .flat_map(|i| i.pins.iter().flatten())
+            .for_each(|net| used[*net as usize] = true);
         let mut wires = vec![];
         let nets = netlist.nets.iter().enumerate().map(|(net, name)| {
             bits.remove(&(net as NetId)).unwrap_or_else(|| {
                 let name = escaped(&name.replace('/', "."));
-                wires.push(name.clone());
+                wires.extend(used[net].then(|| name.clone()));
                 name
             })
         });
