@@ -92,9 +92,16 @@ fn module(target: &Target, scope: &str) -> Result<ModuleId> {
     }
 }
 
-/// The names in Verilog of what a part has one of per element of an accumulator row; none if it has no rows.
+/// What there may be one of per element of an accumulator row, and is large: its step, and its division.
+const REPEATED: [&str; 2] = [ELEMENT, "normalize"];
+
+/// The names in Verilog of those kinds of which a part has an array; none if it has no rows.
 pub fn elements(part: &Design) -> Vec<String> {
-    instances(part, ELEMENT).into_iter().map(|id| verilog::identifier(&part.module(id).name)).collect()
+    let all = part.modules.iter().flat_map(|module| &module.instances);
+    let arrays = all.filter(|inst| inst.count > 1 && REPEATED.contains(&&*inst.name));
+    let names: BTreeSet<String> =
+        arrays.map(|inst| verilog::identifier(&part.module(inst.module).name)).collect();
+    names.into_iter().collect()
 }
 
 fn modules(design: &Design) -> impl Iterator<Item = ModuleId> {
@@ -115,7 +122,7 @@ fn names(design: &Design, ids: impl Iterator<Item = ModuleId>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::{embedded_names, load_embedded};
+    use crate::source::{embedded_names, load, load_embedded};
     use attention::config::DesignConfig;
 
     #[test]
@@ -129,6 +136,20 @@ mod tests {
                 assert!(part(&target, scope).is_ok() || !is_engine, "{name} {scope}");
             }
         }
+    }
+
+    #[test]
+    fn what_there_is_one_of_per_element_is_found() {
+        let found = |name: &str, set: &[&str]| {
+            let set: Vec<String> = set.iter().map(|s| s.to_string()).collect();
+            let target = Target::new(load(name, &set).unwrap()).unwrap();
+            elements(&target.design)
+        };
+        let [element, division] = &found("fa2_bf16_d64", &[])[..] else { panic!("two kinds") };
+        assert!(division.starts_with("normalize_") && element.starts_with("fa2_element_"));
+        assert_eq!(found("fa2_bf16_d64", &["kernel.normalize=\"serial\""]), [element.as_str()]);
+        assert!(found("flash_d_lse_mid_bf16_d64", &[]).iter().all(|kind| kind.starts_with("lse_element")));
+        assert!(found("expmul_bf16", &[]).is_empty());
     }
 
     #[test]

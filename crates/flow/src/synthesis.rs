@@ -285,14 +285,17 @@ impl Search<'_> {
         Ok(all)
     }
 
-    /// Whether a recipe can meet the clock with some luck, from how far others got; the fastest always may, in the end.
+    /// Whether a recipe can meet the clock with some luck, from how far others got; the fastest, which is the largest by
+    /// far, is the last resort.
     fn may_meet(&self, recipe: &Recipe, so_far: &[Candidate], luck: f64) -> bool {
         let of_compact =
             |c: &Candidate| c.attempt.timing.min_period_ps / Recipe::named(c.attempt.recipe).relative_delay;
         let shortest = so_far.iter().map(of_compact).reduce(f64::min);
         let expected = shortest.map_or(0.0, |ps| ps * recipe.relative_delay);
-        let last = luck == LUCK[1] && recipe.name == FAST.name;
-        last || expected <= (1.0 + luck) * self.job.period_ps
+        match recipe.name == FAST.name {
+            true => luck == LUCK[1],
+            false => expected <= (1.0 + luck) * self.job.period_ps,
+        }
     }
 
     /// Netlists of one recipe, with the target moved by the slack that came out.
