@@ -5,7 +5,7 @@ mod support;
 use flow::liberty::Library;
 use flow::netlist::{Instance, NetId, Netlist, ONE, Port, ZERO};
 use proptest::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 fn parse(text: &str) -> Result<Netlist, String> {
     Netlist::parse(text, "top", &support::tiny()).map_err(|e| e.to_string())
@@ -88,7 +88,8 @@ fn what_is_written_is_read_back() {
     let text = "module part(x, y); input [1:0] x; output [1:0] y; wire m;
            AND2 g(.A(x[0]), .B(x[1]), .Y(m)); DFF f(.D(m), .CK(x[0]), .Q(y[0]), .QN()); INV i(.A(m), .Y(y[1]));
          endmodule
-         module top(b, a, y, z, same, one); output [1:0] y, z; input [1:0] a; input b; output same, one;
+         module top(b, a, y, z, same, one); output [1:0] y, z; input [1:0] a; input b; output same, one; wire _1_;
+           INV _0_(.A(b), .Y(_1_)); INV _2_(.A(_1_), .Y());
            part \\u[0] (.x({a[0], b}), .y(y)); part \\u[1] (.x({1'b1, b}), .y(z));
            assign same = a[1]; assign one = 1'b1;
          endmodule";
@@ -98,6 +99,14 @@ fn what_is_written_is_read_back() {
     assert_eq!(shape(&again), shape(&netlist), "{written}");
     assert!(written.contains("wire \\u[1].m ;") && !written.contains('/'), "{written}");
     assert_eq!(again.verilog(&support::tiny()), written);
+    let declared = written.lines().filter_map(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let is_cell = line.ends_with(" (");
+        (is_cell || line.starts_with("  wire ")).then(|| words[1].trim_end_matches(';').to_string())
+    });
+    let mut names = BTreeSet::new();
+    assert!(declared.into_iter().all(|name| names.insert(name)), "{written}");
+    assert!(names.contains("_1_") && names.len() == 3 + 8, "{names:?}");
 }
 
 /// What a netlist is but for the names of nets and cells: nets are numbered as they occur.

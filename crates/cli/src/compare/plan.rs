@@ -43,7 +43,7 @@ pub struct Point {
     pub target: Arc<Target>,
     /// Clock, MHz.
     pub mhz: f64,
-    /// It is mapped module by module.
+    /// Its elements are mapped once for all of them.
     pub element_once: bool,
 }
 

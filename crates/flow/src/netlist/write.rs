@@ -1,6 +1,7 @@
 //! Flat netlists as Verilog, laid out as Yosys does it.
 //!
-//! Nets keep their names, with dots between those of instances; cells are numbered.
+//! Nets keep their names, with dots between those of instances; cells are numbered, in a way that neither Yosys nor our
+//! Verilog names nets.
 
 use super::{Instance, NetId, Netlist, ONE, Port, ZERO};
 use crate::liberty::{Cell, Library};
@@ -21,7 +22,7 @@ pub(super) fn verilog(netlist: &Netlist, library: &Library) -> String {
     }
     for (number, instance) in netlist.instances.iter().enumerate() {
         let cell = &library.cells()[instance.cell];
-        writeln!(text, "  {} _{number}_ (", escaped(&cell.name)).expect("a string takes everything");
+        writeln!(text, "  {} _g{number}_ (", escaped(&cell.name)).expect("a string takes everything");
         text += &connections(instance, cell, &names).join(",\n");
         text += "\n  );\n";
     }
@@ -86,7 +87,7 @@ fn bit_name(port: &Port, bit: usize) -> String {
     if port.bits.len() == 1 { name } else { format!("{name}[{bit}]") }
 }
 
-/// What is on each pin; bits of buses are put together.
+/// What is on each pin; bits of buses, all of which are connected or none, are put together.
 fn connections(instance: &Instance, cell: &Cell, names: &Names) -> Vec<String> {
     let mut pins: Vec<(&str, Vec<&str>)> = vec![];
     for (pin, net) in cell.pins.iter().zip(&instance.pins) {
