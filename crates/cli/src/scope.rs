@@ -16,6 +16,8 @@ pub const LANE: &str = "lane";
 pub const ELEMENT: &str = "element";
 /// The arithmetic of a lane, without what stores queries, states and rows.
 const DATAPATH: &str = "datapath";
+/// What there may be one of per element of an accumulator row, and is large: its step, and its division.
+const REPEATED: [&str; 2] = [ELEMENT, "normalize"];
 
 /// A part of a design, as a design of its own.
 pub struct Part {
@@ -91,9 +93,6 @@ fn module(target: &Target, scope: &str) -> Result<ModuleId> {
         _ => bail!("--scope {scope}: several modules begin so: {}", names(design, named.into_iter())),
     }
 }
-
-/// What there may be one of per element of an accumulator row, and is large: its step, and its division.
-const REPEATED: [&str; 2] = [ELEMENT, "normalize"];
 
 /// The names in Verilog of those kinds of which a part has an array; none if it has no rows.
 pub fn elements(part: &Design) -> Vec<String> {

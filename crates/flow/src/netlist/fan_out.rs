@@ -57,8 +57,7 @@ struct Before {
 
 impl Before {
     fn of(netlist: &Netlist, library: &Library, buffers: &[Buffer]) -> Before {
-        let none = netlist.nets.len();
-        let (mut readers, mut passed) = (vec![vec![]; none], HashMap::new());
+        let (mut readers, mut passed) = (vec![vec![]; netlist.nets.len()], HashMap::new());
         let ports: BTreeSet<NetId> = netlist.ports.iter().flat_map(|p| &p.bits).copied().collect();
         for (i, instance) in netlist.instances.iter().enumerate() {
             for pin in library.cells()[instance.cell].pins_of(PinDirection::Input) {

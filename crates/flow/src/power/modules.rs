@@ -49,7 +49,7 @@ pub(super) fn paths(netlist: &Netlist, library: &Library) -> Vec<String> {
     paths.into_iter().map(Option::unwrap_or_default).collect()
 }
 
-/// The part that a net of this name belongs to; `None` for names that Yosys made up.
+/// The part that a net of this name belongs to; `None` for names without a path that Yosys made up.
 fn named_part(name: &str) -> Option<String> {
     let made_up = |last: &str| last.starts_with('_') && last.ends_with('_') || last.contains('$');
     let (path, last) = split(name);
